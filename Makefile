@@ -1,0 +1,61 @@
+# make repro   set up, then run the pipeline: draw, label, split, train, merge, quantize, evaluate
+# make test    set up, then run the tests (make test-all: the slow ones too)
+# make lint    style, types, and which room may import which
+# make base    pretrain the embedded model anew (hours; models/base is in Git already, and its stage is frozen so that dvc repro never does)
+#
+# All of them work in .venv, which they make. PYTHON chooses the interpreter that makes it (3.11 or newer), VENV another place. torch is taken
+# as pip finds it; for a build of your own choice (CPU only, a certain CUDA) point pip at its index, e.g. through PIP_EXTRA_INDEX_URL.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+# The stages are started as `python …`: the environment's own python has to come first.
+RUN := PATH="$(abspath $(BIN)):$$PATH"
+# Two at a time, each on one core: tests that share a fixture are in one file, and a file stays with one of them.
+PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
+
+.DELETE_ON_ERROR:
+.PHONY: repro test test-all lint format base install clean
+
+repro: $(STAMP)
+	$(RUN) dvc repro
+
+test: $(DEV_STAMP)
+	$(RUN) $(PYTEST) -m "not slow"
+
+test-all: $(DEV_STAMP)
+	$(RUN) $(PYTEST)
+
+lint: $(DEV_STAMP)
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy src
+	$(RUN) lint-imports
+
+format: $(DEV_STAMP)
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+base: $(STAMP)
+	$(RUN) dvc unfreeze base/dvc.yaml:pretrain
+	$(RUN) dvc repro base/dvc.yaml; code=$$?; $(RUN) dvc freeze base/dvc.yaml:pretrain; exit $$code
+
+install: $(STAMP)
+
+$(STAMP): requirements.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "diagramlens needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1); try: make PYTHON=python3.12" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt $$(grep '^torch==' requirements.txt)
+	$(BIN)/python -m pip install --quiet -c constraints.txt setuptools wheel -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+$(DEV_STAMP): $(STAMP) requirements-dev.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,59 @@
+"""`diagramlens`: one command line over commands that live beside what they run.
+
+A command is a module with `add_arguments(parser)` and `run(args) -> exit code`. Only the module of the command that is asked for gets
+imported, so that `diagramlens check` need not wait for torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from diagramlens import __version__
+from diagramlens.records import DiagramLensError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("diagramlens.check_command", "check params.yaml and print what it selects"),
+    "predict": ("diagramlens.evaluation.predict_command", "ask a model one question about one picture"),
+    "evaluate": ("diagramlens.evaluation.evaluate_command", "examine a model on a data set of other people"),
+    "report": ("diagramlens.report.command", "show the results of the run in this workspace as a page"),
+    "grade": ("diagramlens.grading.command", "grade a formula, or a file of formulas"),
+    "solve": ("diagramlens.domains.circuits.command", "print the transfer function of a netlist"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; misuse exits with 2 and argparse's own message."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    asked = next((word for word in words if not word.startswith("-")), None)
+    parser = argparse.ArgumentParser(
+        prog="diagramlens",
+        description="Teach open vision-language models to read technical diagrams. The pipeline itself is run with dvc repro.",
+    )
+    parser.add_argument("--version", action="version", version=f"diagramlens {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name == asked:
+            importlib.import_module(module).add_arguments(command)
+    args = parser.parse_args(words)
+    try:
+        code: int = importlib.import_module(COMMANDS[args.command][0]).run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output (`| head`) has enough; what is still buffered must not complain on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (DiagramLensError, OSError) as error:
+        print(f"diagramlens {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

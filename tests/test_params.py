@@ -1,0 +1,271 @@
+"""params.yaml: the file that is there is right, and every way of being wrong is told in one line."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+
+from diagramlens.declared import UndeclaredParamError, declared_params
+from diagramlens.params import ParamsError, load_params, parse_params, read_yaml
+
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "params.yaml"
+PHASE = "recipes.r1-llm-only.phases.0"
+
+
+@pytest.fixture(scope="module")
+def original() -> dict[str, Any]:
+    return read_yaml(FILE)
+
+
+@pytest.fixture
+def content(original: dict[str, Any]) -> dict[str, Any]:
+    return copy.deepcopy(original)
+
+
+def parent_of(content: Any, path: str) -> tuple[Any, str]:
+    *parents, key = path.split(".")
+    for step in parents:
+        content = content[int(step)] if isinstance(content, list) else content[step]
+    return content, key
+
+
+def put(content: Any, path: str, value: Any) -> None:
+    parent, key = parent_of(content, path)
+    parent[key] = value
+
+
+def rename(content: Any, path: str, new: str) -> None:
+    parent, key = parent_of(content, path)
+    parent[new] = parent.pop(key)
+
+
+def problems_of(content: Any) -> tuple[str, ...]:
+    with pytest.raises(ParamsError) as caught:
+        parse_params(content)
+    assert all("\n" not in problem for problem in caught.value.problems)
+    assert str(caught.value) == caught.value.problems[0]
+    return caught.value.problems
+
+
+def test_the_file_of_this_repository_is_right_and_selects_what_it_names() -> None:
+    params = load_params(FILE)
+    assert params.selected_model == params.models[params.model]
+    assert params.selected_recipe.phases[0].components["language"].train == "lora"
+    assert params.selected_domain == params.domains.circuits
+
+
+def test_hub_models_are_pinned_to_a_commit() -> None:
+    for name, entry in load_params(FILE).models.items():
+        if name.startswith("qwen2-vl"):
+            assert not entry.is_local
+            assert len(entry.revision or "") == 40
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("lora.r", 0, "lora.r = 0: must be at least 1"),
+        ("lora.r", "16", 'lora.r = "16": must be a whole number'),
+        ("lora.r", 16.5, "lora.r = 16.5: must be a whole number"),
+        ("lora.dropout", 1.0, "lora.dropout = 1.0: must be below 1"),
+        ("lora", None, "lora = null: must be a mapping"),
+        ("train.warmup", float("nan"), "train.warmup = nan: must be a finite number"),
+        ("train.precision", "fp61", 'train.precision = "fp61": must be auto or fp32 or bf16'),
+        ("train.patience", 0, "train.patience = 0: must be at least 1"),
+        ("evaluate.details", "yes", 'evaluate.details = "yes": must be true or false'),
+        ("evaluate.variants", [], "evaluate.variants = []: must not be empty"),
+        ("quantize.formats", ["nf4", "nf4"], "quantize.formats = [nf4, nf4]: must not name anything twice"),
+        ("runtime.workers", 0, "runtime.workers = 0: must be auto or a whole number from 1 to 1024"),
+        ("runtime.device", "gpu", 'runtime.device = "gpu": must match'),
+        ("split.train", 0.7, "split: train + validation + test must be 1, and are 0.9"),
+        ("label.kinds", {"netlist": 1}, "label: kinds must give a number for every kind"),
+        ("domains.circuits.parts", {"minimum": 9, "maximum": 7}, "domains.circuits.parts: minimum (9) must not exceed"),
+        (
+            "domains.circuits.parts",
+            {"minimum": 3, "maximum": 20},
+            "domains.circuits: parts.maximum (20) must not exceed 12",
+        ),
+        ("generate.source", {}, "generate.source.kind: missing"),
+        (
+            "generate.source",
+            {"kind": "drow"},
+            'generate.source.kind = "drow": must be draw or circuitsense, did you mean draw?',
+        ),
+        ("generate.source", {"kind": "circuitsense", "path": "x"}, "generate.source.max_bad_fraction: missing"),
+        ("models.base.revision", "0" * 40, "models.base: revision must be null for models/base"),
+        ("models.base.source", "Qwen/Other", "models.base: revision must be a commit of 40 hex digits"),
+        (
+            f"{PHASE}.components.language.train",
+            "lroa",
+            'language.train = "lroa": must be frozen or full or lora, did you mean lora?',
+        ),
+        (f"{PHASE}.components.language.rate", "1e-4", 'components.language.rate = "1e-4": must be a number'),
+        (f"{PHASE}.components.language", {"train": "frozen"}, "components must train at least one component"),
+        (f"{PHASE}.components.head", {"train": "lora", "rate": 1e-4}, "components.head must be frozen or full"),
+        (
+            f"{PHASE}.components.language",
+            {"train": "full", "rate": 1e-4},
+            "components.language must be frozen or lora where four_bit",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_key_and_what_is_allowed(
+    content: dict[str, Any], path: str, value: Any, told: str
+) -> None:
+    put(content, path, value)
+    (problem,) = problems_of(content)
+    assert problem.startswith("params.yaml: ")
+    assert told in problem
+
+
+@pytest.mark.parametrize(
+    ("path", "new", "told"),
+    [
+        (
+            "lora.dropout",
+            "droupout",
+            "lora.droupout = 0.05: unknown key, did you mean dropout? lora has r, alpha, dropout, use_rslora",
+        ),
+        ("lora", "loar", "loar = {…}: unknown key, did you mean lora? the file has domain, model"),
+        (f"{PHASE}.epochs", "epoch", f"{PHASE}.epoch = 1.0: unknown key, did you mean epochs?"),
+        (f"{PHASE}.components.vision", "visoin", f"{PHASE}.components.visoin: unknown key, did you mean vision?"),
+        (
+            "domains.circuits.styles.american",
+            "amercan",
+            "domains.circuits.styles.amercan: unknown key, did you mean american?",
+        ),
+    ],
+)
+def test_a_misspelt_key_is_told_once_with_the_right_spelling(
+    content: dict[str, Any], path: str, new: str, told: str
+) -> None:
+    rename(content, path, new)
+    (problem,) = problems_of(content)
+    assert told in problem
+
+
+@pytest.mark.parametrize("path", ["lora.r", "train.seed", "runtime", "models.base.four_bit", "domains.circuits.pitch"])
+def test_a_missing_key_is_told_for_there_are_no_defaults(content: dict[str, Any], path: str) -> None:
+    parent, key = parent_of(content, path)
+    del parent[key]
+    assert problems_of(content) == (f"params.yaml: {path}: missing, and there are no defaults: add it",)
+
+
+@pytest.mark.parametrize(
+    ("axis", "name", "told"),
+    [
+        (
+            "recipe",
+            "r1-llmonly",
+            "recipe = r1-llmonly: no such recipe, did you mean r1-llm-only? recipes has r1-llm-only",
+        ),
+        ("model", "gpt", "model = gpt: no such model; models has base, qwen2-vl-2b, qwen2-vl-72b, qwen2-vl-7b"),
+        ("domain", "circuit", "domain = circuit: no such domain, did you mean circuits? domains has circuits"),
+    ],
+)
+def test_an_unknown_choice_is_told_with_the_choices(content: dict[str, Any], axis: str, name: str, told: str) -> None:
+    content[axis] = name
+    (problem,) = problems_of(content)
+    assert told in problem
+
+
+def test_a_variant_that_nothing_makes_is_told(content: dict[str, Any]) -> None:
+    content["quantize"]["formats"] = ["nf4"]
+    content["evaluate"]["variants"] = ["base", "merged", "gguf-q8_0"]
+    (problem,) = problems_of(content)
+    assert "evaluate.variants names gguf-q8_0, which nothing makes: add it to quantize.formats" in problem
+
+
+def test_a_batch_that_micro_batches_do_not_fill_is_told(content: dict[str, Any]) -> None:
+    content["train"]["batch"] = content["models"]["base"]["micro_batch"] * 2 + 1
+    (problem,) = problems_of(content)
+    assert "train.batch = 33: must be a multiple of models.base.micro_batch (16)" in problem
+
+
+def test_every_problem_of_a_file_is_listed(content: dict[str, Any]) -> None:
+    put(content, "lora.r", 0)
+    put(content, "train.batch", -1)
+    rename(content, "merge.samples", "smaples")
+    assert len(problems_of(content)) == 3
+
+
+def test_numbers_are_read_as_yaml_1_2_does(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text("rate: 2e-4\nyes: no\n", encoding="utf-8")
+    assert read_yaml(file) == {"rate": 0.0002, "yes": "no"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("lora: {r: 1", "line 1, column"),
+        ("lora:\n  r: 1\n  r: 2\n", "line 3, column 3: not valid YAML: found duplicate key"),
+        ("[1, 2]", "must be a mapping of parameters"),
+        ("", "must be a mapping of parameters, and holds null"),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_told_where(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ParamsError) as caught:
+        load_params(file)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_override_of_dvc_changes_its_own_line_only(tmp_path: Path) -> None:
+    """`dvc exp run -S` rewrites params.yaml; in another form the file would lose its comments bit by bit."""
+    file = tmp_path / "params.yaml"
+    shutil.copy(FILE, file)
+    before = file.read_text(encoding="utf-8").splitlines()
+    for value in (16, 17):  # the second rewriting loses what the first one moved
+        apply_overrides(file, [f"lora.r={value}"])
+    after = file.read_text(encoding="utf-8").splitlines()
+    assert len(before) == len(after)
+    changed = [line for old, line in zip(before, after, strict=True) if old != line]
+    assert len(changed) == 1
+    assert changed[0].startswith("  r: 17 ")
+
+
+def declared(content: dict[str, Any], pick: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    return declared_params("train", pick(content), content, parse_params(content))
+
+
+def test_a_stage_sees_the_groups_that_it_declares(content: dict[str, Any]) -> None:
+    view = declared(
+        content, lambda c: {"lora": c["lora"], "models": {"base": c["models"]["base"]}, "recipe": c["recipe"]}
+    )
+    assert view.lora.r == content["lora"]["r"]
+    assert view.model.source == "models/base"
+    assert (view.names.model, view.names.recipe, view.names.domain) == ("base", "r1-llm-only", None)
+
+
+@pytest.mark.parametrize("group", ["train", "recipe", "runtime", "batch"])
+def test_a_stage_cannot_read_what_it_does_not_declare(content: dict[str, Any], group: str) -> None:
+    view = declared(content, lambda c: {"lora": c["lora"]})
+    with pytest.raises(UndeclaredParamError, match=f"stage train reads {group}, which dvc.yaml does not declare"):
+        getattr(view, group)
+
+
+@pytest.mark.parametrize(
+    "pick",
+    [
+        lambda c: {"lora": {"r": c["lora"]["r"]}},
+        lambda c: {"models": c["models"]},
+        lambda c: {"models": {"base": {"source": "models/base"}}},
+        lambda c: {"runtime": c["runtime"]},
+    ],
+    ids=["part of a group", "all models", "part of a model", "runtime"],
+)
+def test_a_declaration_of_anything_but_whole_groups_is_refused(
+    content: dict[str, Any], pick: Callable[..., Any]
+) -> None:
+    with pytest.raises(ParamsError, match=r"dvc\.yaml: stage train"):
+        declared(content, pick)
