@@ -1,0 +1,1 @@
+"""Electrical circuits: netlists, drawings of them, their exact solution and questions about them."""

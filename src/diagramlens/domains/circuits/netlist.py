@@ -1,0 +1,303 @@
+"""Netlists: the text of a circuit, read and written, and the topology that circuits are grouped by.
+
+The text is SPICE's with lcapy's additions: one part a line, its name (whose first letter is its kind), its nodes, a value, and after a
+semicolon hints for drawing. `W` is a wire, whose name need not be unique.
+
+    V1 e a 10; up
+    R1 a b 2k; right
+    W f 0; down, ground
+
+Signs are SPICE's: a voltage source's first node is its positive end; a current source, independent (I) or controlled (G, F), drives
+its current through itself from its first node to its second. lcapy 1.26 has it the other way for current sources (measured:
+`I1 1 0 3` with `R1 1 0 2` gives +6 V at node 1); `parse_netlist(text, convention="lcapy")` swaps their ends on reading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from diagramlens.domains.circuits.canonical import TooSymmetricError, canonical_form
+from diagramlens.records import DiagramLensError
+
+Convention = Literal["spice", "lcapy"]
+
+NODE_COUNTS = {"R": 2, "L": 2, "C": 2, "V": 2, "I": 2, "W": 2, "E": 4, "G": 4, "F": 2, "H": 2}
+CURRENT_CONTROLLED = "FH"
+CURRENT_SOURCES = "IGF"
+SOURCES = "VI"
+
+_EXPONENTS = {"f": -15, "p": -12, "n": -9, "u": -6, "m": -3, "": 0, "k": 3, "meg": 6, "g": 9, "t": 12}
+_NUMBER = re.compile(
+    r"([+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:e[+-]?\d{1,2})?)(meg|[fpnumkgt]?)"
+    r"(ohms?|ω|farads?|f|henr(?:y|ies|ys)|h|volts?|v|amp(?:ere)?s?|a|)"
+)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+# Analyses and printing: they ask something of the circuit and change nothing in it. `.subckt`, `.model`, `.include` would.
+_HARMLESS_DIRECTIVES = {
+    ".title",
+    ".op",
+    ".ac",
+    ".dc",
+    ".tran",
+    ".tf",
+    ".print",
+    ".plot",
+    ".probe",
+    ".option",
+    ".options",
+}
+
+
+class NetlistError(DiagramLensError):
+    """A text that is no netlist: the line, what is wrong with it, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One line of a netlist: `nodes` are as many as NODE_COUNTS says for `kind`; `control` names the source whose current rules F and H.
+
+    `value` is a number with SPICE's suffixes, a symbol, or None where the text gives none.
+    """
+
+    name: str
+    kind: str
+    nodes: tuple[str, ...]
+    value: str | None
+    hints: tuple[str, ...] = ()
+    control: str | None = None
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """The parts of a circuit in the order of its text, wires included."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The names of all nodes, in the order of the text."""
+        return tuple(dict.fromkeys(node for part in self.parts for node in part.nodes))
+
+    def part(self, name: str) -> Part:
+        """The part of this name. Raises NetlistError naming those there are."""
+        for part in self.parts:
+            if part.name == name and part.kind != "W":
+                return part
+        names = ", ".join(part.name for part in self.parts if part.kind != "W")
+        raise NetlistError(f"there is no part {name!r} in the netlist; its parts are: {names or 'none'}")
+
+
+def parse_netlist(text: str, *, limit: int = 200, convention: Convention = "spice") -> Netlist:
+    """Read a netlist of at most `limit` parts (wires included), in SPICE's or lcapy's sense of a current source's direction.
+
+    Lines that start with `*` or `#` are comments; `.end` ends the text. Raises NetlistError naming the line.
+    """
+    if len(text) > 200 * max(limit, 1):
+        raise NetlistError(
+            f"the netlist is too large: {len(text)} characters; {200 * limit} are allowed for {limit} parts"
+        )
+    parts: list[Part] = []
+    line_of: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip().lower() == ".end":
+            break
+        part = _read_line(line, number)
+        if part is None:
+            continue
+        if len(parts) == limit:
+            raise NetlistError(f"line {number}: the netlist is too large: more than {limit} parts")
+        if part.name in line_of and part.name != "W":
+            raise NetlistError(f"line {number}: duplicate name {part.name!r}, first used in line {line_of[part.name]}")
+        line_of.setdefault(part.name, number)
+        if convention == "lcapy" and part.kind in CURRENT_SOURCES:
+            part = replace(part, nodes=(part.nodes[1], part.nodes[0], *part.nodes[2:]))
+        parts.append(part)
+    for part in parts:
+        if part.control is not None and not (part.control in line_of and part.control[0] in "Vv"):
+            raise NetlistError(
+                f"line {line_of[part.name]}: {part.name} is controlled by the current of {part.control!r}, which is no voltage source here"
+            )
+    return Netlist(tuple(parts))
+
+
+def _read_line(line: str, number: int) -> Part | None:
+    """The part that a line states; None for a blank line, a comment or an analysis."""
+    statement, _, hint_text = line.partition(";")
+    words = statement.split()
+    if not words or words[0][0] in "*#":
+        return None
+    name = words[0]
+    if name.lower() in _HARMLESS_DIRECTIVES:
+        return None
+    if name.startswith("."):
+        raise NetlistError(
+            f"line {number}: directive {name!r} is not supported; write the circuit's parts out, one a line"
+        )
+    kind = name[0].upper()
+    if kind not in NODE_COUNTS:
+        raise NetlistError(
+            f"line {number}: unknown part letter {name[0]!r} in {_short(name)}; known are {' '.join(NODE_COUNTS)}"
+        )
+    if not _NAME.fullmatch(name):
+        raise NetlistError(f"line {number}: {_short(name)} is no part name: letters, digits and _ only")
+    count = NODE_COUNTS[kind]
+    nodes, rest = tuple(words[1 : 1 + count]), words[1 + count :]
+    if len(nodes) < count:
+        raise NetlistError(f"line {number}: {name} has {len(nodes)} nodes, a part of kind {kind} takes {count}")
+    for node in nodes:
+        if not _NODE.fullmatch(node):
+            raise NetlistError(f"line {number}: {_short(node)} is no node name: letters, digits and _ . + - only")
+    control = None
+    if kind in CURRENT_CONTROLLED:
+        if not rest:
+            raise NetlistError(
+                f"line {number}: {name} names no voltage source whose current controls it: {name} n+ n- V1 gain"
+            )
+        control, rest = rest[0], rest[1:]
+    hints = tuple(hint.strip() for hint in hint_text.split(",") if hint.strip())
+    return Part(name, kind, nodes, _read_value(kind, name, rest, number), hints, control)
+
+
+def _read_value(kind: str, name: str, words: list[str], number: int) -> str | None:
+    """The value among the words after the nodes. Of a source that is its DC (or step) value; an AC amplitude is not one."""
+    if kind in SOURCES:
+        words = _source_words(words)
+    if len(words) > 1 or (words and kind == "W"):
+        takes = "no value" if kind == "W" else "one value"
+        raise NetlistError(
+            f"line {number}: {name} takes {NODE_COUNTS[kind]} nodes and {takes}, found also {_short(' '.join(words))}"
+        )
+    if not words:
+        return None
+    value = words[0].removeprefix("{").removesuffix("}")
+    if value == "s":
+        raise NetlistError(f"line {number}: the value of {name} cannot be named 's', which is the Laplace variable")
+    if not _NAME.fullmatch(value):
+        try:
+            value_of(value)
+        except NetlistError as error:
+            raise NetlistError(f"line {number}: {name}: {error}") from None
+    return value
+
+
+def _source_words(words: list[str]) -> list[str]:
+    """A source's words without `dc`, `step` and `ac …`: `DC 5 AC 1 0` → `5`, `step` → nothing, `ac 1` → nothing."""
+    lowered = [word.lower() for word in words]
+    if "ac" in lowered:
+        words = words[: lowered.index("ac")]
+    return [word for word in words if word.lower() not in ("dc", "step")]
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def value_of(text: str) -> Fraction:
+    """The exact number a value's text stands for: `2.2k` → 2200, `100nF` → 1/10000000, `1meg` → 1000000.
+
+    The rules are SPICE's: the case does not matter, `m` is milli and `meg` is mega, and `1F` is one femto (write a farad as `1`). Units
+    after the suffix are allowed (ohm, F, H, V, A). Raises NetlistError.
+    """
+    plain = text.replace("\N{MICRO SIGN}", "u").replace("\N{GREEK SMALL LETTER MU}", "u").lower()
+    match = _NUMBER.fullmatch(plain)
+    if match is None:
+        raise NetlistError(
+            f"{_short(text)} is no value: a number such as 2.2k, 100n or 1meg (suffixes f p n u m k meg g t), or a name"
+        )
+    return Fraction(match[1]) * Fraction(10) ** _EXPONENTS[match[2]]
+
+
+def is_number(text: str | None) -> bool:
+    """Whether a part's value is given as a number (a name or nothing makes it a symbol)."""
+    return text is not None and not _NAME.fullmatch(text)
+
+
+def format_netlist(netlist: Netlist, *, hints: bool = True) -> str:
+    """The text of a netlist, one part a line without a final newline; `parse_netlist` reads it back to an equal Netlist."""
+    return "\n".join(_format_part(part, hints) for part in netlist.parts)
+
+
+def _format_part(part: Part, hints: bool) -> str:
+    words = [part.name, *part.nodes, part.control, part.value]
+    statement = " ".join(word for word in words if word is not None)
+    return f"{statement}; {', '.join(part.hints)}" if hints and part.hints else statement
+
+
+def merged_nodes(netlist: Netlist) -> dict[str, str]:
+    """For each node its name once wires are contracted: `0` where it is among the joined, else the one first in the text."""
+    place = {node: index for index, node in enumerate(netlist.nodes)}
+    if "0" in place:
+        place["0"] = -1
+    name: dict[str, str] = {node: node for node in place}
+
+    def root(node: str) -> str:
+        while name[node] != node:
+            name[node] = name[name[node]]
+            node = name[node]
+        return node
+
+    for part in netlist.parts:
+        if part.kind == "W":
+            first, second = sorted((root(part.nodes[0]), root(part.nodes[1])), key=place.__getitem__)
+            name[second] = first
+    return {node: root(node) for node in place}
+
+
+def merge_wires(netlist: Netlist) -> Netlist:
+    """The circuit with its wires contracted, its nodes named as `merged_nodes` says."""
+    name = merged_nodes(netlist)
+    return Netlist(
+        tuple(
+            replace(part, nodes=tuple(name[node] for node in part.nodes)) for part in netlist.parts if part.kind != "W"
+        )
+    )
+
+
+def topology_group(netlist: Netlist) -> str:
+    """16 hexadecimal digits that two circuits share exactly when they are one circuit up to names, values, order and orientation.
+
+    Compared are the kinds of the parts and which of their ends meet, wires contracted; the ends of a part are alike (a source turned
+    round is the same topology) but for controlled sources, whose output and control pairs differ. Which node is ground does not
+    matter, nor do nodes at which no part ends. Raises NetlistError for a circuit too symmetric to be named in bounded time.
+    """
+    try:
+        form = canonical_form(*_coloured_graph(merge_wires(netlist).parts))
+    except TooSymmetricError as error:
+        raise NetlistError(f"the circuit is too symmetric to be compared with others: {error}") from error
+    return hashlib.blake2b(repr(form).encode(), digest_size=8).hexdigest()
+
+
+def _coloured_graph(parts: Iterable[Part]) -> tuple[list[str], dict[tuple[int, int], list[str]]]:
+    """Vertices: the nodes (colour: kinds of the parts that return to them), and parts with more to them than two equal ends."""
+    parts = tuple(parts)
+    controls = {part.control for part in parts if part.control is not None}
+    nodes = {node: index for index, node in enumerate(dict.fromkeys(node for part in parts for node in part.nodes))}
+    colours: list[list[str]] = [[] for _ in nodes]
+    edges: dict[tuple[int, int], list[str]] = {}
+    vertex_of_part: dict[str, int] = {}
+
+    def join(first: int, second: int, label: str) -> None:
+        edges.setdefault((min(first, second), max(first, second)), []).append(label)
+
+    for part in parts:
+        ends = [nodes[node] for node in part.nodes]
+        if len(ends) == 2 and part.control is None and part.name not in controls:
+            if ends[0] == ends[1]:
+                colours[ends[0]].append(part.kind)
+            else:
+                join(ends[0], ends[1], part.kind)
+            continue
+        vertex_of_part[part.name] = vertex = len(colours)
+        colours.append(["part", part.kind])
+        for place, end in enumerate(ends):
+            join(vertex, end, "output" if place < 2 else "control")
+    for part in parts:
+        if part.control is not None:
+            join(vertex_of_part[part.name], vertex_of_part[part.control], "rules")
+    return [" ".join(sorted(colour)) for colour in colours], edges

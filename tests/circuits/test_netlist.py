@@ -1,0 +1,237 @@
+"""Netlists are read and written without loss, their faults are named, and topologies are told apart exactly."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from fractions import Fraction
+
+import networkx as nx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diagramlens.domains.circuits.netlist import (
+    Netlist,
+    NetlistError,
+    Part,
+    format_netlist,
+    merge_wires,
+    parse_netlist,
+    topology_group,
+    value_of,
+)
+
+DRAWN = """\
+V1 e a 10; up
+R1 a b 2k; right
+W b c; right
+C1 c g 100n; down, v=vo
+W e f; right
+W f g; right
+W f 0; down, ground"""
+
+
+def test_a_drawn_truth_is_written_back_as_it_was_read():
+    assert format_netlist(parse_netlist(DRAWN)) == DRAWN
+
+
+def test_hints_and_values_of_a_part_are_kept():
+    part = parse_netlist(DRAWN).part("C1")
+    assert part == Part("C1", "C", ("c", "g"), "100n", ("down", "v=vo"))
+
+
+def test_comments_blank_lines_analyses_and_what_follows_end_are_passed_over():
+    text = "* a divider\n# by hand\n\nV1 1 0 DC 5 AC 1 0\nR1 1 2 {R1}\n.tran 1m 10m\nR2 2 0\n.end\nR3 2 0"
+    parts = parse_netlist(text).parts
+    assert [(part.name, part.value) for part in parts] == [("V1", "5"), ("R1", "R1"), ("R2", None)]
+
+
+def test_a_benchmark_netlist_with_step_source_and_controlled_source_is_read():
+    netlist = parse_netlist("C1 2 1 C1\nG1 1 4 2 0 y_1\nV1 2 0 step\nR1 2 0 R1\nR2 2 4 R2")
+    assert netlist.part("G1").nodes == ("1", "4", "2", "0")
+    assert netlist.part("G1").value == "y_1"
+    assert netlist.part("V1").value is None
+
+
+def test_current_controlled_sources_name_their_controlling_source():
+    netlist = parse_netlist("V1 1 0 5\nR1 1 0 1k\nF1 0 2 V1 10\nH1 3 0 V1 50\nR2 2 3 1k")
+    assert (netlist.part("F1").control, netlist.part("F1").value) == ("V1", "10")
+    assert format_netlist(netlist).splitlines()[3] == "H1 3 0 V1 50"
+
+
+def test_lcapys_current_sources_are_turned_round_on_reading():
+    netlist = parse_netlist("I1 1 0 3m\nG1 1 2 3 0 g\nV1 3 0 1", convention="lcapy")
+    assert [part.nodes for part in netlist.parts] == [("0", "1"), ("2", "1", "3", "0"), ("3", "0")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("R1 1 2 1k\nR2 2 0 1k\nR1 2 0 2k", "line 3: duplicate name 'R1', first used in line 1"),
+        ("V1 1 0 5\nQ1 1 2 3", "line 2: unknown part letter 'Q'"),
+        ("R1 1", "line 1: R1 has 1 nodes, a part of kind R takes 2"),
+        ("G1 1 2 3", "line 1: G1 has 3 nodes, a part of kind G takes 4"),
+        ("R1 1 0 4.7q", "line 1: R1: '4.7q' is no value"),
+        ("R1 1 0 s", "line 1: the value of R1 cannot be named 's'"),
+        ("R1 1 0 1k 2k", "line 1: R1 takes 2 nodes and one value, found also '1k 2k'"),
+        (".subckt amp 1 2", "line 1: directive '.subckt' is not supported"),
+        ("F1 1 0 V9 2", "line 1: F1 is controlled by the current of 'V9'"),
+        ("R1 1 2|3", "line 1: '2|3' is no node name"),
+        ("R1! 1 2", "line 1: 'R1!' is no part name"),
+    ],
+)
+def test_a_fault_is_named_with_its_line(text: str, message: str):
+    with pytest.raises(NetlistError) as raised:
+        parse_netlist(text)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_netlist_beyond_the_limit_is_refused_before_it_is_read():
+    lines = [f"R{i} {i} {i + 1}" for i in range(30)]
+    assert len(parse_netlist("\n".join(lines), limit=30).parts) == 30
+    with pytest.raises(NetlistError, match="line 30: the netlist is too large: more than 29 parts"):
+        parse_netlist("\n".join(lines), limit=29)
+    with pytest.raises(NetlistError, match="too large: 1000000 characters"):
+        parse_netlist("R" * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2k", 2000),
+        ("2.2kohm", 2200),
+        ("100nF", Fraction(1, 10**7)),
+        ("4.7u", Fraction(47, 10**7)),
+        ("4.7\u00b5F", Fraction(47, 10**7)),
+        ("1meg", 10**6),
+        ("1M", Fraction(1, 1000)),
+        ("-3mA", Fraction(-3, 1000)),
+        (".5", Fraction(1, 2)),
+        ("1e3", 1000),
+        ("1.5E-2", Fraction(3, 200)),
+        ("10V", 10),
+        ("1f", Fraction(1, 10**15)),
+        ("2T", 2 * 10**12),
+    ],
+)
+def test_values_follow_spices_suffixes(text: str, value: Fraction | int):
+    assert value_of(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "k", "1x", "1e999999", "1k2", "0x10", "1_000", "9" * 10_000, "nan"])
+def test_what_is_no_value_is_refused(text: str):
+    with pytest.raises(NetlistError, match="is no value"):
+        value_of(text)
+
+
+def test_contracted_wires_keep_ground_and_otherwise_the_first_name():
+    merged = merge_wires(parse_netlist(DRAWN))
+    assert format_netlist(merged, hints=False) == "V1 0 a 10\nR1 a b 2k\nC1 b 0 100n"
+
+
+# --- Topology ---------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def circuits(draw: st.DrawFn) -> Netlist:
+    nodes = draw(st.integers(2, 7))
+    ends = st.integers(0, nodes - 1)
+    parts = draw(st.lists(st.tuples(st.sampled_from("RRRLCVIWEGFH"), ends, ends, ends, ends), min_size=1, max_size=11))
+    first_source = next((f"V{i}" for i, part in enumerate(parts) if part[0] == "V"), None)
+    read = []
+    for index, (letter, *terminals) in enumerate(parts):
+        kind = "R" if letter in "FH" and first_source is None else letter
+        names = tuple(str(node) for node in terminals[: 4 if kind in "EG" else 2])
+        read.append(Part(f"{kind}{index}", kind, names, None, (), first_source if kind in "FH" else None))
+    return Netlist(tuple(read))
+
+
+@given(circuits(), st.randoms(use_true_random=False))
+@settings(max_examples=120, deadline=None)
+def test_the_group_does_not_depend_on_names_order_orientation_or_wires(netlist: Netlist, rng: random.Random):
+    new_node = {node: f"n{i}" for i, node in enumerate(rng.sample(netlist.nodes, len(netlist.nodes)))}
+    numbers = rng.sample(range(100), len(netlist.parts))
+    new_name = {p.name: f"{p.kind}{number}" for p, number in zip(netlist.parts, numbers, strict=True)}
+    parts = []
+    for part in netlist.parts:
+        nodes = tuple(new_node[node] for node in part.nodes)
+        if rng.random() < 0.5:
+            nodes = (nodes[1], nodes[0], *nodes[2:])
+        if rng.random() < 0.3:
+            joint = f"{nodes[0]}x{new_name[part.name]}"
+            parts.append(Part("W", "W", (joint, nodes[0]), None))
+            nodes = (joint, *nodes[1:])
+        control = new_name[part.control] if part.control else None
+        parts.append(Part(new_name[part.name], part.kind, nodes, rng.choice([None, "1k"]), ("up",), control))
+    rng.shuffle(parts)
+    assert topology_group(Netlist(tuple(parts))) == topology_group(netlist)
+
+
+def _coloured_multigraph(netlist: Netlist) -> nx.Graph:
+    """The circuit for networkx: nodes, and between them a vertex per part, coloured by kind. Built without our canonical form."""
+    graph = nx.Graph()
+    for part in merge_wires(netlist).parts:
+        graph.add_node(("part", part.name), colour=part.kind)
+        for place, node in enumerate(part.nodes):
+            graph.add_node(("node", node), colour="node")
+            # Pins of one part at one node need vertices of their own: a part may return to its own node.
+            pin = ("pin", part.name, place)
+            graph.add_node(pin, colour="output" if place < 2 else "control")
+            graph.add_edge(("part", part.name), pin)
+            graph.add_edge(pin, ("node", node))
+    for part in merge_wires(netlist).parts:
+        if part.control is not None:
+            pin = ("rules", part.name)
+            graph.add_node(pin, colour="rules")
+            graph.add_edge(("part", part.name), pin)
+            graph.add_edge(pin, ("part", part.control))
+    return graph
+
+
+def _isomorphic(first: Netlist, second: Netlist) -> bool:
+    graphs = _coloured_multigraph(first), _coloured_multigraph(second)
+    return nx.is_isomorphic(*graphs, node_match=lambda a, b: a["colour"] == b["colour"])
+
+
+@given(circuits(), circuits())
+@settings(max_examples=80, deadline=None)
+def test_two_random_circuits_share_a_group_exactly_when_networkx_finds_them_isomorphic(first: Netlist, second: Netlist):
+    assert (topology_group(first) == topology_group(second)) == _isomorphic(first, second)
+
+
+@given(circuits(), st.randoms(use_true_random=False))
+@settings(max_examples=120, deadline=None)
+def test_circuits_that_differ_in_one_end_share_a_group_exactly_when_isomorphic(netlist: Netlist, rng: random.Random):
+    parts = list(netlist.parts)
+    index = rng.randrange(len(parts))
+    nodes = list(parts[index].nodes)
+    nodes[rng.randrange(len(nodes))] = rng.choice(netlist.nodes)
+    parts[index] = Part(parts[index].name, parts[index].kind, tuple(nodes), None, (), parts[index].control)
+    changed = Netlist(tuple(parts))
+    assert (topology_group(netlist) == topology_group(changed)) == _isomorphic(netlist, changed)
+
+
+def _resistors(edges: list[tuple[int, int]]) -> Netlist:
+    return Netlist(tuple(Part(f"R{i}", "R", (str(a), str(b)), None) for i, (a, b) in enumerate(edges)))
+
+
+def test_regular_graphs_that_colour_refinement_cannot_tell_apart_have_different_groups():
+    hexagon = [(i, (i + 1) % 6) for i in range(6)]
+    two_triangles = [(0, 1), (1, 2), (2, 0), (3, 4), (4, 5), (5, 3)]
+    assert topology_group(_resistors(hexagon)) != topology_group(_resistors(two_triangles))
+
+
+def test_very_symmetric_circuits_are_named_in_bounded_time():
+    complete = list(itertools.combinations(range(16), 2))
+    cube = [(a, a ^ (1 << bit)) for a in range(32) for bit in range(5) if a < a ^ (1 << bit)]
+    parallel = [(0, 1)] * 150
+    for edges in (complete, cube, parallel):
+        mixed = [(37 - a, 37 - b) for a, b in reversed(edges)]
+        assert topology_group(_resistors(edges)) == topology_group(_resistors(mixed))
+
+
+def test_the_kind_of_a_part_is_part_of_the_topology_and_ground_is_not():
+    assert topology_group(parse_netlist("V1 1 0\nR1 1 0")) != topology_group(parse_netlist("V1 1 0\nC1 1 0"))
+    assert topology_group(parse_netlist("V1 1 0\nR1 1 0")) == topology_group(parse_netlist("V1 a b 5\nR1 a b 1k"))
