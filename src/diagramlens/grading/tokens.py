@@ -1,0 +1,225 @@
+"""From the text of a formula to its tokens, driven by the circuit's own list of names.
+
+The text may be ASCII as SymPy prints it (`R2/(R1 + R2)`), LaTeX (`\\frac{R_2}{R_1+R_2}`), or a mixture with Unicode. Knowing the names
+is what makes `sR_1C_1` readable: it is s, R1 and C1, never one long name and never nine letters. Names are case sensitive (`r_o` is
+not `R_o`), and a name that is not on the list is an error, not a new symbol.
+
+Everything here is linear in the length of the text, and the text comes from a model: nothing in it is ever evaluated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+from diagramlens.records import DiagramLensError
+
+MAX_TOKENS = 4_000
+MAX_NAMES = 500
+MAX_NAME_LENGTH = 40
+MAX_DIGITS = 60
+MAX_DECIMAL_EXPONENT = 40
+
+# The symbols that every formula may use beside the circuit's names. The odd spellings of the last two keep them apart from a part
+# that somebody called `j` or `w`.
+S = "s"
+IMAGINARY_UNIT = "√-1"
+OMEGA = "ω (s/j)"
+
+
+class ExpressionError(DiagramLensError):
+    """A text that is not one rational expression in the given names. The message says which piece of it, and why."""
+
+
+class Token(NamedTuple):
+    """One token: `kind` is "number", "symbol", or the operator or bracket itself (`+ - * / ^ || ( ) [ ] { } frac`)."""
+
+    kind: str
+    text: str
+    number: Fraction = Fraction(0)
+
+
+_UNICODE = str.maketrans(
+    {
+        **dict.fromkeys("·⋅∙•×∗", "*"),
+        **dict.fromkeys("−–—‐‑", "-"),
+        **dict.fromkeys("÷∕⁄", "/"),
+        **dict.fromkeys("∥‖", "||"),
+        **dict.fromkeys("\u00a0\u2009\u202f\u200a\u2003", " "),
+        **dict.fromkeys("\u200b\u2061\u2062\ufeff", ""),
+        "ω": "\\omega",
+        "≈": "=",
+        "≡": "=",
+        "（": "(",
+        "）": ")",
+    }
+)
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₒₘₛₑ", "0123456789omse")
+
+_WRAPPED_TEXT = re.compile(
+    r"\\(?:text(?:rm|it|bf|sf|tt)?|math(?:rm|it|bf|sf|tt|cal)|operatorname|mbox|bm|boldsymbol)\s*\{([^{}\\]*)\}"
+)
+_COMMAND = re.compile(r"\\([A-Za-z]+|.)(\s?)", re.DOTALL)
+_COMMANDS = {
+    **dict.fromkeys(
+        ("left", "right", "bigl", "bigr", "Bigl", "Bigr", "big", "Big", "biggl", "biggr", "bigg", "Bigg"), ""
+    ),
+    **dict.fromkeys(
+        ("displaystyle", "textstyle", "limits", "nonumber", "notag", "mathrm", "rm", "mathbin", "mathrel"), ""
+    ),
+    **dict.fromkeys((",", ";", "!", ":", " ", ">", "quad", "qquad", "thinspace", "medspace", "enspace", "\n"), " "),
+    **dict.fromkeys(("cdot", "times", "ast", "cdotp"), "*"),
+    **dict.fromkeys(("parallel", "|", "Vert", "lVert", "rVert"), "||"),
+    **dict.fromkeys(("dfrac", "tfrac", "cfrac"), "\\frac"),
+    **dict.fromkeys(("approx", "equiv", "simeq", "triangleq"), "="),
+    **dict.fromkeys(("lbrace", "{"), "("),
+    **dict.fromkeys(("rbrace", "}"), ")"),
+    "div": "/",
+    "lbrack": "[",
+    "rbrack": "]",
+    "_": "_",
+}
+# `\frac12` and `\frac1{sC}` take single digits; written out, so that the tokeniser never sees the number 12.
+_BARE_FRACTION = re.compile(r"\\frac\s*(\d)(?:\s*(\d))?(?=\s*[^\d\s]|\s*$)")
+
+
+def plain(text: str) -> str:
+    """The text with Unicode and LaTeX decoration rewritten to ASCII operators; `\\frac` and `\\omega` are the commands that stay."""
+    if not text.isascii():
+        text = re.sub("[⁰¹²³⁴-⁹⁻⁺]+", lambda run: "^{" + run[0].translate(_SUPERSCRIPTS) + "}", text)
+        text = re.sub("[₀-₉ₒₘₛₑ]+", lambda run: "_{" + run[0].translate(_SUBSCRIPTS) + "}", text)
+        text = text.translate(_UNICODE)
+    if "\\" not in text:
+        return text
+    text = _WRAPPED_TEXT.sub(r"\1", text)
+    text = _COMMAND.sub(_rewrite, text)
+    return _BARE_FRACTION.sub(lambda found: f"\\frac{{{found[1]}}}" + (f"{{{found[2]}}}" if found[2] else ""), text)
+
+
+def _rewrite(found: re.Match[str]) -> str:
+    replacement = _COMMANDS.get(found[1])
+    if replacement is None:
+        return found[0]
+    # TeX needs the space after a command that a letter follows; after an operator it is noise.
+    return replacement + found[2] if replacement.startswith("\\") else replacement
+
+
+def short(text: str) -> str:
+    """A text from an answer, fit for one line of a message: at most 60 characters, all printable."""
+    line = " ".join(text[:200].split())
+    line = line if len(line) <= 60 else line[:57] + "…"
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)
+
+
+def _key(spelling: str) -> str:
+    return spelling.translate(_KEY_DROPS)
+
+
+_KEY_DROPS = str.maketrans("", "", "_{} ")
+
+
+def _spellings(name: str) -> str:
+    """A pattern for all spellings of one name: `R1`, `R_1`, `R_{1}`; `Cgs` also as `C_gs` and `C_{gs}`."""
+    key = _key(name)
+    ways = [re.escape(key)]
+    for cut in range(1, len(key)):
+        base, subscript = re.escape(key[:cut]), re.escape(key[cut:])
+        ways += [rf"{base}_{subscript}", rf"{base}_\{{\s?{subscript}\s?\}}"]
+    return "|".join(sorted(ways, key=len, reverse=True))
+
+
+@dataclass(frozen=True)
+class _Language:
+    pattern: re.Pattern[str]
+    symbols: dict[str, str]
+    listed: str
+
+
+@lru_cache(maxsize=256)
+def _language(names: tuple[str, ...]) -> _Language:
+    """The tokeniser of one circuit. Raises ExpressionError for a list of names that cannot be told apart."""
+    if len(names) > MAX_NAMES:
+        raise ExpressionError(f"{len(names)} names given; at most {MAX_NAMES} are read")
+    symbols: dict[str, str] = {}
+    for name in names:
+        if not re.fullmatch(r"\\?[A-Za-z][A-Za-z0-9_{},]*", name) or len(name) > MAX_NAME_LENGTH:
+            raise ExpressionError(
+                f"{name[:MAX_NAME_LENGTH]!r} is not a name: letters, digits and _, starting with a letter"
+            )
+        if symbols.setdefault(_key(name), name) != name:
+            raise ExpressionError(f"the names {symbols[_key(name)]} and {name} cannot be told apart")
+    builtins = {"s": S, "j": IMAGINARY_UNIT, "w": OMEGA, "omega": OMEGA, "\\omega": OMEGA}
+    spellings = [_spellings(key) for key in sorted(symbols, key=len, reverse=True)]
+    spellings += [re.escape(word) for word in sorted(builtins, key=len, reverse=True) if word not in symbols]
+    if "i" not in symbols:
+        # The mathematician's jω. Alone, `i` is more often a current, or the first letter of a word.
+        builtins["i"] = IMAGINARY_UNIT
+        spellings.append(r"i(?=\s*\*?\s*(?:\\?omega|w\b))")
+    # A name may be followed by another letter (implicit multiplication) but not by a digit: R12 is not R1 times 2.
+    name = "(?:" + "|".join(spellings) + ")(?![0-9_])"
+    number = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+    operator = r"\*\*|\|\||//|\\frac|[-+*/^()\[\]{}]"
+    pattern = re.compile(
+        rf"\s+|(?P<number>{number})|(?P<symbol>{name})|(?P<operator>{operator})|(?P<bad>.)", re.DOTALL | re.ASCII
+    )
+    return _Language(pattern, {**builtins, **symbols}, ", ".join(dict.fromkeys((*names, "s"))))
+
+
+_OPERATORS = {"**": "^", "//": "||", "\\frac": "frac"}
+
+
+def tokenize(text: str, names: Sequence[str]) -> list[Token]:
+    """The tokens of one formula; raises ExpressionError at the first piece that is no number, operator or listed name.
+
+    `text` is taken as `plain` gives it. `//` is the other common sign for "in parallel with", never a division that rounds.
+    """
+    language = _language(tuple(names))
+    tokens: list[Token] = []
+    for found in language.pattern.finditer(text):
+        kind = found.lastgroup
+        if kind is None:
+            continue
+        if len(tokens) >= MAX_TOKENS:
+            raise ExpressionError(f"more than {MAX_TOKENS} tokens")
+        piece = found[0]
+        if kind == "operator":
+            tokens.append(Token(_OPERATORS.get(piece, piece), piece))
+        elif kind == "symbol":
+            tokens.append(Token("symbol", language.symbols[_key(piece)]))
+        elif kind == "number":
+            tokens.append(Token("number", piece, _number(piece, language)))
+        else:
+            raise ExpressionError(_unreadable(text, found.start(), language))
+    return tokens
+
+
+@lru_cache(maxsize=1024)
+def _small_number(piece: str) -> Fraction:
+    return Fraction(piece)
+
+
+def _number(piece: str, language: _Language) -> Fraction:
+    if len(piece) <= 4 and piece.isdigit():
+        return _small_number(piece)
+    mantissa, letter, exponent = re.split(r"([eE])", piece) if re.search("[eE]", piece) else (piece, "", "0")
+    if letter and letter + exponent in language.symbols:
+        raise ExpressionError(f"{piece} is either a number or {mantissa} times {letter + exponent}: write a *")
+    if len(mantissa) > MAX_DIGITS or len(exponent) > 4 or abs(int(exponent)) > MAX_DECIMAL_EXPONENT:
+        raise ExpressionError(f"the number {piece[:20]}… is too long or too large")
+    return Fraction(piece)
+
+
+def _unreadable(text: str, at: int, language: _Language) -> str:
+    while at > 0 and text[at].isalnum() and (text[at - 1].isalnum() or text[at - 1] == "_"):
+        at -= 1
+    word = re.compile(r"\\?[A-Za-z_][A-Za-z0-9]*(?:_(?:\{[^{}]{0,20}\}|[A-Za-z0-9]+))?").match(text, at)
+    if word is None:
+        return f"{text[at : at + 1]!r} has no meaning in a rational expression"
+    if word[0].startswith("\\"):
+        return f"{word[0][:30]} is not a command that a rational expression has"
+    return f"the name {word[0][:30]!r} is not one of {language.listed[:200]}"

@@ -1,0 +1,97 @@
+"""`diagramlens grade` on one pair and on files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import pytest
+
+from diagramlens.grading.command import add_arguments, run
+
+
+def grade(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def test_one_pair_prints_verdict_and_reason(capsys):
+    assert grade("R2/(R1+R2)", r"\frac{R_2}{R_1+R_2}", "--names", "R1,R2") == 0
+    assert capsys.readouterr().out.startswith("correct: ")
+    assert grade("R2/(R1+R2)", "R1/(R1+R2)", "--names", "R1,R2") == 0
+    assert capsys.readouterr().out == "wrong: R1/(R1+R2) is not the gold\n"
+
+
+def test_an_answer_that_begins_with_a_minus_is_graded(capsys):
+    assert grade("--names", "R1,R2", "--", "R2/(R1+R2)", "-R2/(R1+R2)") == 0
+    assert "opposite sign" in capsys.readouterr().out
+
+
+def test_without_names_they_are_inferred(capsys):
+    assert grade("x+y", "y+x") == 0
+    assert capsys.readouterr().out.startswith("correct: ")
+
+
+def test_a_gold_that_cannot_be_read_is_an_error(capsys):
+    assert grade("R2/(", "R2", "--names", "R2") == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("grade: the gold answer cannot be read")
+
+
+@pytest.mark.parametrize("arguments", [(), ("R1",), ("R1", "R1", "--file", "pairs.jsonl")])
+def test_arguments_that_do_not_go_together_are_an_error(arguments, capsys):
+    assert grade(*arguments) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def write(path, rows) -> str:
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return str(path)
+
+
+def test_a_file_gives_one_json_verdict_a_row_in_order(tmp_path, capsys):
+    row = {"gold": "R2/(R1+R2)", "names": ["R1", "R2"]}
+    answers = ["R2/(R2+R1)", "R1", "(" * 100_000, "\ud800", "1/(1+R1/R2)"]
+    file = write(tmp_path / "pairs.jsonl", [{**row, "predicted": answer} for answer in answers])
+    assert grade("--file", file) == 0
+    verdicts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [verdict["correct"] for verdict in verdicts] == [True, False, False, False, True]
+    assert all(set(verdict) == {"correct", "reason"} for verdict in verdicts)
+
+
+GOOD = {"gold": "R1", "predicted": "R1", "names": "R1"}
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("{", "not a JSON object"),
+        ("[1]", "not a JSON object"),
+        ("[" * 100_000, "not a JSON object"),
+        ({"gold": "R1", "names": ["R1"]}, 'there is no "predicted"'),
+        ({**GOOD, "gold": 1}, '"gold" must be a text'),
+        ({"gold": "R1", "predicted": "R1"}, 'there is no "names"'),
+        ({**GOOD, "names": [1]}, '"names" must be a list'),
+        ({**GOOD, "gold": "R1+"}, "gold answer cannot be read"),
+        ({**GOOD, "names": ["R1", "1x"]}, "is not a name"),
+    ],
+    ids=str,
+)
+def test_a_bad_row_is_named_by_its_line_after_the_verdicts_before_it(bad, message, tmp_path, capsys):
+    file = write(tmp_path / "pairs.jsonl", [GOOD, "", bad, GOOD])
+    assert grade("--file", file) == 1
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 1
+    assert "row 3" in captured.err
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_a_file_that_is_not_there_or_not_text_is_one_line(tmp_path, capsys):
+    assert grade("--file", str(tmp_path / "nothing.jsonl")) == 1
+    assert "nothing.jsonl" in capsys.readouterr().err
+    (tmp_path / "picture.jsonl").write_bytes(b"\x89PNG\xff\n")
+    assert grade("--file", str(tmp_path / "picture.jsonl")) == 1
+    assert "row 1" in capsys.readouterr().err
