@@ -1,0 +1,111 @@
+"""What an import took, what it set aside, and why: the numbers and examples that go into metrics/generate.json.
+
+Two kinds of "set aside" are kept apart. Damage (a truncated picture, a missing answer) means that something is wrong with the copy, and
+too much of it fails the import. What only waits (a question that no grader can judge yet) is counted and costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from diagramlens.records import Diagram, DiagramLensError
+
+EXAMPLES_PER_REASON = 3
+
+
+class SourceError(DiagramLensError):
+    """Imported data that is absent, of another layout than stated, or damaged beyond what the parameters allow."""
+
+
+class ItemError(DiagramLensError):
+    """One item that cannot be taken. `reason` is what it is counted under, the message says what was found."""
+
+    def __init__(self, reason: str, detail: str, *, damage: bool = True) -> None:
+        detail = " ".join(detail.split())
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail, self.damage = reason, detail, damage
+
+
+@dataclass
+class Ledger:
+    """Counts of one import, of the items read so far. `items` is how many there are; paths are relative to the imported folder."""
+
+    items: int
+    taken: Counter[str] = field(default_factory=Counter)
+    levels: Counter[str] = field(default_factory=Counter)
+    questions: Counter[str] = field(default_factory=Counter)
+    golds: Counter[str] = field(default_factory=Counter)
+    set_aside: Counter[str] = field(default_factory=Counter)
+    questions_set_aside: Counter[str] = field(default_factory=Counter)
+    unknown_files: int = 0
+    damaged: int = 0
+    groups: set[str] = field(default_factory=set)
+    pictures: set[str] = field(default_factory=set)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    damage: list[str] = field(default_factory=list)
+
+    def note(self, reason: str, path: str, detail: str) -> None:
+        """Remember the first examples of a reason: "reason: path: detail"."""
+        known = self.examples.setdefault(reason, [])
+        if len(known) < EXAMPLES_PER_REASON:
+            known.append(f"{reason}: {path}: {' '.join(detail.split())}")
+
+    def put_aside(self, path: str, why: ItemError) -> None:
+        """Count one item that is not taken."""
+        self.set_aside[why.reason] += 1
+        self.note(why.reason, path, why.detail)
+        if why.damage:
+            self.damaged += 1
+            if len(self.damage) < EXAMPLES_PER_REASON:
+                self.damage.append(f"{path} ({why})")
+
+    @property
+    def read(self) -> int:
+        """How many items were looked at, taken or not."""
+        return sum(self.taken.values()) + sum(self.set_aside.values())
+
+    def check(self, max_bad_fraction: float) -> None:
+        """Raise SourceError where more than this fraction of the items read is damaged, or nothing at all was taken."""
+        first = "; ".join(self.damage)
+        if self.damaged > max_bad_fraction * self.read:
+            raise SourceError(
+                f"{self.damaged} of {self.read} imported items are damaged, more than max_bad_fraction {max_bad_fraction:g} allows; "
+                f"first: {first}; mend or remove them, or raise the fraction"
+            )
+        if not self.taken:
+            reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(self.set_aside.items()))
+            raise SourceError(
+                f"none of the {self.read} imported items could be taken: {reasons}; first: {first or 'none damaged'}"
+            )
+
+    def metrics(self) -> dict[str, Any]:
+        """The counts as a JSON-ready dictionary. Reasons and kinds are keys, the examples a list of strings."""
+        return {
+            "items": self.items,
+            "items_not_read": self.items - self.read,
+            "taken": sum(self.taken.values()),
+            "taken_by_part": dict(sorted(self.taken.items())),
+            "taken_by_level": dict(sorted(self.levels.items())),
+            "groups": len(self.groups),
+            "pictures": len(self.pictures),
+            "questions_by_kind": dict(sorted(self.questions.items())),
+            "golds": dict(sorted(self.golds.items())),
+            "set_aside": sum(self.set_aside.values()),
+            "set_aside_damaged": self.damaged,
+            "set_aside_by_reason": dict(sorted(self.set_aside.items())),
+            "questions_set_aside": sum(self.questions_set_aside.values()),
+            "questions_set_aside_by_reason": dict(sorted(self.questions_set_aside.items())),
+            "unknown_files": self.unknown_files,
+            "examples": [example for _, examples in sorted(self.examples.items()) for example in examples],
+        }
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A running import: take `diagrams` to the end (it raises SourceError there if too much is damaged), then read the `ledger`."""
+
+    diagrams: Iterator[Diagram]
+    ledger: Ledger
