@@ -1,0 +1,184 @@
+"""Loading, and what it refuses in one line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from diagramlens.models.families import FAMILIES, lora_targets
+from diagramlens.models.loading import (
+    LoadingError,
+    attention_for,
+    linear_patch_embedding,
+    load_model,
+    load_processor,
+    pick_device,
+    weights_fingerprint,
+    write_adapter_base,
+)
+from diagramlens.params import ModelEntry
+
+FAMILY = FAMILIES["qwen2-vl"]
+
+
+def copied(entry: ModelEntry, folder: Path) -> ModelEntry:
+    shutil.copytree(entry.source, folder)
+    return entry.model_copy(update={"source": str(folder)})
+
+
+def change_weights(entry: ModelEntry, change) -> None:
+    path = Path(entry.source) / "model.safetensors"
+    weights = load_file(path)
+    change(weights)
+    save_file(weights, path, metadata={"format": "pt"})
+
+
+def refusal(entry: ModelEntry, **named) -> str:
+    with pytest.raises(LoadingError) as refused:
+        load_model(entry, **named)
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+def test_a_loaded_model_has_the_weights_of_its_file(entry) -> None:
+    model = load_model(entry)
+    stored = load_file(Path(entry.source) / "model.safetensors")
+    own = dict(model.named_parameters())
+    assert sum(parameter.numel() for parameter in own.values()) == sum(tensor.numel() for tensor in stored.values())
+    assert not model.training
+    norm = next(tensor for name, tensor in stored.items() if name.endswith("layers.1.mlp.down_proj.weight"))
+    assert torch.equal(own["model.language_model.layers.1.mlp.down_proj.weight"], norm)
+
+
+def test_the_linear_patch_embedding_equals_the_convolution(entry) -> None:
+    model = FAMILY.model.from_pretrained(entry.source, dtype=torch.float32)
+    names = list(model.state_dict())
+    patches = torch.randn(24, 3 * 2 * 14 * 14)
+    convolved = model.model.visual.patch_embed(patches)
+    linear_patch_embedding(FAMILY, model)
+    torch.testing.assert_close(model.model.visual.patch_embed(patches), convolved, atol=1e-5, rtol=1e-5)
+    assert list(model.state_dict()) == names
+
+
+def test_four_bit_spares_vision_and_head(entry) -> None:
+    model = load_model(entry, four_bit=True)
+    quantised = [name for name, module in model.named_modules() if type(module).__name__ == "Linear4bit"]
+    assert len(quantised) == 2 * 7
+    assert all(name.startswith("model.language_model.layers.") for name in quantised)
+    weights = [module.weight for module in model.modules() if type(module).__name__ == "Linear4bit"]
+    assert {weight.quant_type for weight in weights} == {"nf4"}
+    assert all(weight.quant_state.nested for weight in weights)
+
+
+def test_the_processor_resizes_as_the_entry_says(entry) -> None:
+    processor = load_processor(entry.model_copy(update={"min_pixels": 3136, "max_pixels": 28 * 28 * 4}))
+    grid = processor.image_processor(images=[Image.new("RGB", (560, 560))], return_tensors="pt")["image_grid_thw"]
+    assert grid.tolist() == [[1, 4, 4]]
+    assert processor.image_processor.get_number_of_image_patches(560, 560) == 16
+
+
+def test_a_folder_that_does_not_exist_is_one_line(entry) -> None:
+    missing = entry.model_copy(update={"source": "models/nowhere"})
+    assert refusal(missing).startswith("model source models/nowhere: no such folder; set models.<name>.source")
+    with pytest.raises(LoadingError, match="models/nowhere: no such folder"):
+        load_processor(missing)
+
+
+def test_a_hub_model_that_cannot_be_had_is_one_line(entry) -> None:
+    absent = entry.model_copy(update={"source": "Qwen/Qwen2-VL-2B-Instruct", "revision": "a" * 40})
+    message = refusal(absent)
+    assert "Qwen/Qwen2-VL-2B-Instruct" in message
+    assert "models.<name>.source and revision in params.yaml" in message
+
+
+def test_missing_unexpected_and_wrongly_shaped_weights_are_errors(entry, tmp_path) -> None:
+    name = "model.language_model.norm.weight"
+    stored = next(
+        key
+        for key in load_file(Path(entry.source) / "model.safetensors")
+        if key.endswith("norm.weight") and "layers" not in key and "visual" not in key
+    )
+    lacking = copied(entry, tmp_path / "lacking")
+    change_weights(lacking, lambda weights: weights.pop(stored))
+    assert f"1 missing weights for family qwen2-vl, the first is {name}" in refusal(lacking)
+    too_many = copied(entry, tmp_path / "too-many")
+    change_weights(too_many, lambda weights: weights.update({"model.language_model.extra.weight": torch.zeros(2)}))
+    assert "1 unexpected weights for family qwen2-vl, the first is model.language_model.extra.weight" in refusal(
+        too_many
+    )
+    misshapen = copied(entry, tmp_path / "misshapen")
+    change_weights(misshapen, lambda weights: weights.update({stored: torch.zeros(3)}))
+    assert "1 wrongly shaped weights for family qwen2-vl" in refusal(misshapen)
+
+
+def test_a_truncated_weights_file_is_one_line(entry, tmp_path) -> None:
+    damaged = copied(entry, tmp_path / "damaged")
+    path = Path(damaged.source) / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:5000])
+    assert "weights cannot be loaded" in refusal(damaged)
+
+
+def test_another_architecture_is_refused(entry, tmp_path) -> None:
+    other = copied(entry, tmp_path / "other")
+    path = Path(other.source) / "config.json"
+    path.write_text(json.dumps({"model_type": "gpt2"}))
+    assert "a gpt2 model, where models.<name>.family = qwen2-vl wants qwen2_vl" in refusal(other)
+
+
+@pytest.fixture
+def adapter(entry, tmp_path) -> Path:
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=2, target_modules=lora_targets(FAMILY, ["language"]), init_lora_weights=False)
+    folder = tmp_path / "adapter"
+    get_peft_model(load_model(entry), config).save_pretrained(folder)
+    write_adapter_base(folder, entry)
+    return folder
+
+
+def test_an_adapter_made_for_another_base_is_refused(entry, adapter, tmp_path) -> None:
+    load_model(entry, adapter=adapter)
+    sibling = copied(entry, tmp_path / "sibling")
+    load_model(sibling, adapter=adapter)  # the same weights elsewhere are the same base
+    change_weights(sibling, lambda weights: next(iter(weights.values())).add_(0.01))
+    assert weights_fingerprint(sibling) != weights_fingerprint(entry)
+    assert "made for another base" in refusal(sibling, adapter=adapter)
+
+
+def test_an_adapter_whose_names_do_not_fit_is_refused_instead_of_loading_empty(entry, adapter) -> None:
+    path = adapter / "adapter_model.safetensors"
+    renamed = {name.replace("language_model", "text_model"): tensor for name, tensor in load_file(path).items()}
+    save_file(renamed, path, metadata={"format": "pt"})
+    assert "28 missing weights" in refusal(entry, adapter=adapter)
+
+
+def test_a_folder_without_an_adapter_is_one_line(entry, tmp_path) -> None:
+    assert "no adapter there" in refusal(entry, adapter=tmp_path)
+
+
+def test_full_weights_beside_an_adapter_replace_the_bases(entry, adapter) -> None:
+    merged = torch.full((64,), 0.5)
+    name = "model.visual.merger.mlp.2.bias"
+    save_file({name: merged}, adapter / "full.safetensors")
+    loaded = load_model(entry, adapter=adapter)
+    assert torch.equal(loaded.get_parameter(f"base_model.model.{name}"), merged)
+    save_file({"model.visual.merger.nothing": merged}, adapter / "full.safetensors")
+    assert "model.visual.merger.nothing: no such parameter" in refusal(entry, adapter=adapter)
+
+
+def test_devices_and_attention_follow_what_is_there() -> None:
+    cpu = torch.device("cpu")
+    assert pick_device("cpu") == cpu
+    assert attention_for("auto", cpu, torch.float32) == "sdpa"
+    assert attention_for("eager", cpu, torch.float32) == "eager"
+    if not torch.cuda.is_available():
+        assert pick_device("auto") == cpu
+        with pytest.raises(LoadingError, match=r"runtime\.device = cuda: this machine has no CUDA device"):
+            pick_device("cuda")

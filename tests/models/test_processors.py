@@ -1,0 +1,80 @@
+"""Pictures and text to the model's inputs, without torchvision."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
+
+PROMPT = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Read the netlist."}]}]
+
+
+def inputs_of(processor: PicturesOnlyQwen2VLProcessor) -> dict[str, torch.Tensor]:
+    text = processor.apply_chat_template(PROMPT, tokenize=False, add_generation_prompt=True)
+    images = [Image.new("RGB", (120, 84), "white"), Image.new("RGB", (300, 200), "grey")]
+    return dict(processor(images=images, text=[text, text + "V1 e a"], return_tensors="pt", padding=True))
+
+
+@pytest.fixture
+def processor(tiny_model_dir: Path) -> PicturesOnlyQwen2VLProcessor:
+    return PicturesOnlyQwen2VLProcessor.from_pretrained(str(tiny_model_dir))
+
+
+def test_it_gives_all_that_the_model_needs(processor) -> None:
+    inputs = inputs_of(processor)
+    assert inputs["image_grid_thw"].tolist() == [[1, 6, 8], [1, 14, 22]]
+    assert inputs["pixel_values"].shape == (6 * 8 + 14 * 22, 3 * 2 * 14 * 14)
+    assert inputs["input_ids"].shape == inputs["attention_mask"].shape == inputs["mm_token_type_ids"].shape
+    assert inputs["mm_token_type_ids"].sum(1).tolist() == [6 * 8 // 4, 14 * 22 // 4]
+
+
+def test_it_saves_and_reloads(processor, tmp_path) -> None:
+    processor.save_pretrained(tmp_path)
+    reloaded = PicturesOnlyQwen2VLProcessor.from_pretrained(str(tmp_path))
+    expected = inputs_of(processor)
+    for name, tensor in inputs_of(reloaded).items():
+        assert torch.equal(tensor, expected[name]), name
+    again = tmp_path / "again"
+    reloaded.save_pretrained(again)
+    for path in sorted(again.iterdir()):
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
+
+
+def test_it_reads_the_layout_that_qwen_published(processor, tmp_path) -> None:
+    processor.save_pretrained(tmp_path / "ours")
+    published = tmp_path / "published"
+    published.mkdir()
+    shutil.copy(tmp_path / "ours" / "tokenizer.json", published)
+    config = json.loads((tmp_path / "ours" / "tokenizer_config.json").read_text())
+    (published / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": processor.chat_template}))
+    (published / "chat_template.json").write_text(json.dumps({"chat_template": processor.chat_template}))
+    pictures = {
+        "min_pixels": 3136,
+        "max_pixels": 200704,
+        "patch_size": 14,
+        "temporal_patch_size": 2,
+        "merge_size": 2,
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "processor_class": "Qwen2VLProcessor",
+    }
+    (published / "preprocessor_config.json").write_text(json.dumps(pictures))
+    expected = inputs_of(processor)
+    for name, tensor in inputs_of(PicturesOnlyQwen2VLProcessor.from_pretrained(str(published))).items():
+        assert torch.equal(tensor, expected[name]), name
+
+
+def test_its_folder_names_the_published_classes(processor, tmp_path) -> None:
+    processor.save_pretrained(tmp_path)
+    for name in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
+        assert json.loads((tmp_path / name).read_text())["processor_class"] == "Qwen2VLProcessor", name
+    pictures = json.loads((tmp_path / "preprocessor_config.json").read_text())
+    assert pictures["image_processor_type"] == "Qwen2VLImageProcessor"
+    assert pictures["size"] == {"shortest_edge": 3136, "longest_edge": 200704}

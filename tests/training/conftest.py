@@ -1,0 +1,140 @@
+"""Eight drawn pictures with two questions each, a recipe for the tiny model, and one call that trains it."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+
+from diagramlens.params import Lora, ModelEntry, Phase, Train
+from diagramlens.records import Diagram, Question, write_shards
+from diagramlens.training.conversation import Pictures
+from diagramlens.training.recipe import Machine, Trained, train_recipe
+
+
+def picture(number: int) -> bytes:
+    image = Image.new("RGB", (84 + 28 * (number % 3), 84), "white")
+    ImageDraw.Draw(image).text((8, 8 + 4 * number), f"R{number}", fill="black")
+    png = io.BytesIO()
+    image.save(png, "PNG")
+    return png.getvalue()
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
+    folder = tmp_path_factory.mktemp("diagrams")
+    rows = [Diagram(f"d{n}", f"g{n}", "circuits", 0, "american", picture(n), "", "[]", "drawn", "[]") for n in range(8)]
+    write_shards(folder, rows, Diagram, rows_per_shard=3)
+    return Pictures(folder)
+
+
+@pytest.fixture(scope="session")
+def questions() -> list[Question]:
+    asked = []
+    for n in range(8):
+        for kind, prompt, answer in (
+            ("netlist", "Read the netlist of this circuit.", f"R{n} a b\nV1 e a"),
+            ("voltage", f"With V1 = {n + 1} V: what is the voltage across R{n}?", f"{n + 1} V"),
+        ):
+            asked.append(Question(f"q{n}{kind}", f"d{n}", f"g{n}", 0, kind, prompt, answer, "{}", "solver", 1.0))
+    return asked
+
+
+@pytest.fixture(scope="session")
+def entry(tiny_model_dir: Path) -> ModelEntry:
+    return ModelEntry(
+        family="qwen2-vl",
+        source=str(tiny_model_dir),
+        revision=None,
+        min_pixels=3136,
+        max_pixels=200704,
+        micro_batch=4,
+        rate_scale=10.0,
+        four_bit=False,
+        gradient_checkpointing=False,
+    )
+
+
+def phase_of(four_bit: bool = False, name: str = "phase", **trained: tuple[str, float]) -> Phase:
+    """A phase that trains the named components and freezes the others: phase_of(language=("lora", 1e-3))."""
+    components: dict[str, Any] = {part: {"train": "frozen"} for part in ("vision", "merger", "language", "head")}
+    components |= {part: {"train": how, "rate": rate} for part, (how, rate) in trained.items()}
+    return Phase(name=name, four_bit=four_bit, epochs=1.0, components=components)
+
+
+@pytest.fixture(scope="session")
+def phase() -> Callable[..., Phase]:
+    return phase_of
+
+
+@pytest.fixture(scope="session")
+def settings() -> Train:
+    return Train(
+        batch=4,
+        epochs=2.0,
+        warmup=0.1,
+        scheduler="cosine",
+        weight_decay=0.01,
+        max_grad_norm=1.0,
+        evaluations=3,
+        checkpoints=3,
+        precision="fp32",
+        seed=3,
+        patience=None,
+    )
+
+
+@pytest.fixture(scope="session")
+def lora() -> Lora:
+    return Lora(r=4, alpha=8.0, dropout=0.1, use_rslora=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    trained: Trained
+    adapter: Path
+
+
+@pytest.fixture(scope="session")
+def train(
+    tmp_path_factory: pytest.TempPathFactory,
+    entry: ModelEntry,
+    lora: Lora,
+    settings: Train,
+    pictures: Pictures,
+    questions: list[Question],
+) -> Callable[..., Result]:
+    """Train on twelve questions, validate on four; what a test does not name is as in the fixtures.
+
+    A second call with the same folder `where` goes on from the checkpoints of the first.
+    """
+
+    def run(*phases: Phase, where: Path | None = None, **changed: Any) -> Result:
+        where = where or tmp_path_factory.mktemp("training")
+        out = where / "adapter"
+        out.mkdir(exist_ok=True)
+        named: dict[str, Any] = {
+            "entry": entry,
+            "lora": lora,
+            "settings": settings,
+            "machine": Machine(device="cpu"),
+            "training": questions[:12],
+            "validation": questions[12:],
+            "pictures": pictures,
+            "checkpoint_folder": where / "checkpoints",
+            "out": out,
+        }
+        return Result(train_recipe(phases=phases or (phase_of(language=("lora", 1e-3)),), **(named | changed)), out)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def whole(train: Callable[..., Result]) -> Result:
+    """One uninterrupted training with everything as in the fixtures."""
+    return train()

@@ -1,0 +1,133 @@
+"""What a phase trains, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from diagramlens.models.families import FAMILIES, component_of
+from diagramlens.models.loading import load_model, load_processor
+from diagramlens.training.conversation import Collator, Encoder, conversation_dataset
+from diagramlens.training.phases import (
+    RecipeError,
+    attach_lora,
+    check_phases,
+    is_adapter,
+    parameter_groups,
+    set_trainable,
+    tower_without_graph,
+)
+from diagramlens.training.recipe import division
+
+FAMILY = FAMILIES["qwen2-vl"]
+
+
+@pytest.fixture
+def batch(entry, pictures, questions) -> dict[str, torch.Tensor]:
+    processor = load_processor(entry)
+    collator = Collator(processor, Encoder(processor, FAMILY.end_of_turn), pictures)
+    return collator(list(conversation_dataset(questions[:3])))
+
+
+def test_gradients_flow_to_the_language_models_lora_and_nowhere_else(entry, lora, phase, batch) -> None:
+    plan = phase(language=("lora", 1e-3))
+    model = attach_lora(FAMILY, load_model(entry), [plan], lora, entry, seed=0)
+    counts = set_trainable(FAMILY, model, plan)
+    torch.nn.init.normal_(model.get_parameter(next(n for n, _ in model.named_parameters() if "lora_B" in n)))
+    model.train()(**batch).loss.backward()
+    with_gradient = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+    adapters = {name for name, _ in model.named_parameters() if is_adapter(name)}
+    assert with_gradient == adapters
+    assert {component_of(FAMILY, name) for name in adapters} == {"language"}
+    assert len(adapters) == 2 * 2 * 7  # matrices, layers, linear modules
+    own = sum(model.get_parameter(name).numel() for name in adapters)
+    assert counts == {"vision": 0, "merger": 0, "language": own, "head": 0}
+
+
+def test_a_fresh_adapter_changes_nothing(entry, lora, phase, batch) -> None:
+    bare = load_model(entry)(**batch).logits
+    wrapped = attach_lora(FAMILY, load_model(entry), [phase(language=("lora", 1e-3))], lora, entry, seed=0).eval()
+    assert torch.equal(wrapped(**batch).logits, bare)
+
+
+def test_every_trainable_parameter_has_its_components_rate(entry, lora, phase) -> None:
+    plan = phase(vision=("full", 1e-6), merger=("full", 1e-5), language=("lora", 1e-4))
+    model = attach_lora(FAMILY, load_model(entry), [plan], lora, entry, seed=0)
+    set_trainable(FAMILY, model, plan)
+    groups = parameter_groups(FAMILY, model, plan, rate_scale=10.0, weight_decay=0.1)
+    rates = {id(p): (group.rate, group.weight_decay) for group in groups for p in group.parameters}
+    expected = {"vision": 1e-5, "merger": 1e-4, "language": 1e-3}
+    seen = set()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            rate, decay = rates.pop(id(parameter))
+            seen.add(component_of(FAMILY, name))
+            assert rate == pytest.approx(expected[component_of(FAMILY, name)])
+            assert decay == (0.1 if parameter.ndim >= 2 else 0.0), name
+    assert not rates
+    assert seen == set(expected)
+
+
+def test_a_tied_head_cannot_be_trained_alone(entry, phase) -> None:
+    with pytest.raises(RecipeError, match="head is one weight with language"):
+        check_phases(FAMILY, load_model(entry), [phase(head=("full", 1e-4))])
+
+
+def test_a_quantised_component_cannot_be_trained_in_full(entry, phase) -> None:
+    four_bit = load_model(entry, four_bit=True)
+    plan = phase(language=("full", 1e-4))
+    with pytest.raises(RecipeError, match="language cannot be trained in full over a 4-bit base"):
+        set_trainable(FAMILY, four_bit, plan)
+
+
+def test_four_bit_training_keeps_its_gradients_after_an_evaluation(entry, lora, phase, batch) -> None:
+    plan = phase(language=("lora", 1e-3), four_bit=True)
+    lora = lora.model_copy(update={"dropout": 0.0})
+    gradients = []
+    for evaluate_first in (False, True):
+        model = attach_lora(FAMILY, load_model(entry, four_bit=True), [plan], lora, entry, seed=0)
+        set_trainable(FAMILY, model, plan)
+        generator = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if "lora_B" in name:
+                    parameter.normal_(std=0.1, generator=generator)
+            if evaluate_first:
+                model.eval()(**batch)
+        model.train()(**batch).loss.backward()
+        gradients.append({name: p.grad for name, p in model.named_parameters() if p.requires_grad})
+    assert len(gradients[0]) == 28
+    for name, gradient in gradients[0].items():
+        assert gradient is not None
+        assert gradient.abs().max() > 0, name
+        assert torch.equal(gradient, gradients[1][name]), name
+
+
+def test_a_frozen_tower_records_no_graph(entry, batch) -> None:
+    model = load_model(entry)
+    pixels, grid = batch["pixel_values"].requires_grad_(), batch["image_grid_thw"]
+    assert model.get_image_features(pixels, grid).pooler_output[0].requires_grad
+    with tower_without_graph(FAMILY, model):
+        assert not model.get_image_features(pixels, grid).pooler_output[0].requires_grad
+    assert model.get_image_features(pixels, grid).pooler_output[0].requires_grad
+
+
+def test_a_batch_that_does_not_divide_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"train\.batch = 32: not a multiple of .*micro_batch = 5"):
+        division(32, 5)
+
+
+def test_frozen_weights_stay_as_they_were(train, entry, phase, tiny_model_dir: Path) -> None:
+    before = load_file(tiny_model_dir / "model.safetensors")
+    adapter = train(phase(merger=("full", 1e-3), language=("lora", 1e-3))).adapter
+    full = load_file(adapter / "full.safetensors")
+    assert {component_of(FAMILY, name) for name in full} == {"merger"}
+    after = load_model(entry, adapter=adapter).unload().state_dict()
+    bare = load_model(entry).state_dict()
+    assert len(before) == len(bare) - 1  # the tied head is not stored
+    for name, tensor in after.items():
+        changed = not torch.equal(tensor, bare[name])
+        assert changed == (component_of(FAMILY, name) == "merger"), name
