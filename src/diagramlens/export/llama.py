@@ -1,0 +1,225 @@
+"""Answers from GGUF files, through llama.cpp: the check that what was exported still reads.
+
+llama-cpp-python is an optional extra (a source build of some minutes). What has to be done on this side so that llama.cpp sees what
+transformers sees:
+
+- llama.cpp letterboxes where Hugging Face stretches, and knows nothing of min_pixels and max_pixels. A picture that is not on the grid
+  already silently gets another embedding (cosine 0.2 to 0.5), so pictures are resized here, as the processor would.
+- llama.cpp applies no Unicode normalisation; Qwen2's tokenizer applies NFC. Prompts are normalised here.
+- Decoding is greedy over the plain logits. The wrapper's default repeat_penalty of 1.1 would punish a netlist for naming a node twice.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.util
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from transformers import ProcessorMixin
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+from diagramlens.export import ExportError
+
+# With GGML_NATIVE on, gcc 12 on a CPU with AMX builds a library that crashes on quantised models (llama.cpp issue 20824).
+INSTALL = "CMAKE_ARGS=-DGGML_NATIVE=OFF pip install -e '.[llama]'"
+
+# llama.cpp puts the marks around a picture itself, so this whole sequence of the chat template gives way to its media marker.
+_PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
+# Tokens of one decoding step while the prompt is read: llama.cpp's own default.
+_STEP = 512
+
+
+def is_available() -> bool:
+    """Whether the optional extra is installed, without importing it (it opens its shared libraries when it is)."""
+    return importlib.util.find_spec("llama_cpp") is not None
+
+
+class GGUFAnswerer:
+    """A language GGUF and its mmproj, answering questions about pictures one at a time.
+
+    `processor` is that of the model folder the files were made from: it gives the chat template and the budget of pixels. `context`
+    is the longest prompt with its picture and answer, in tokens. Consecutive questions about the same picture share one reading of
+    it, so ask them in a row. Raises ExportError where the extra or a file is missing, or llama.cpp refuses a file.
+    """
+
+    def __init__(
+        self, model: Path, mmproj: Path, processor: ProcessorMixin, *, threads: int, context: int = 4096
+    ) -> None:
+        if not is_available():
+            raise ExportError(
+                f"llama-cpp-python is not installed: {INSTALL}, or leave the gguf variants out of evaluate.variants"
+            )
+        for path in (model, mmproj):
+            if not path.is_file():
+                raise ExportError(f"{path}: no such file; run the stage quantize with that format first")
+        self._low: Any = importlib.import_module("llama_cpp.llama_cpp")
+        self._mtmd: Any = importlib.import_module("llama_cpp.mtmd_cpp")
+        self._processor: Any = processor
+        self._context = context
+        self._stack = ExitStack()
+        self._closed = False
+        # Kept on self: ctypes does not hold the callback, and llama.cpp calls it until the end.
+        self._silence = self._low.llama_log_callback(lambda level, text, data: None)
+        try:
+            self._open(model, mmproj, threads)
+        except BaseException:
+            self.close()
+            raise
+        # The picture whose tokens are in the cache: what was read up to its end, and the position behind it.
+        self._seen: tuple[str, bytes, tuple[int, int]] | None = None
+        self._behind_picture = 0
+
+    def _open(self, model: Path, mmproj: Path, threads: int) -> None:
+        wrapper: Any = importlib.import_module("llama_cpp")
+        self._mtmd.mtmd_helper_log_set(self._silence, ctypes.c_void_p(0))
+        try:
+            self._llama = wrapper.Llama(
+                str(model),
+                n_ctx=self._context,
+                n_batch=_STEP,
+                n_threads=threads,
+                n_threads_batch=threads,
+                verbose=False,
+            )
+        except ValueError as error:
+            raise ExportError(f"{model}: llama.cpp cannot load it ({error})") from error
+        self._stack.callback(self._llama.close)
+        options = self._mtmd.mtmd_context_params_default()
+        options.use_gpu = False
+        options.print_timings = False
+        options.n_threads = threads
+        # The rehearsal encodes a picture of 2,116 tokens: seconds on a CPU, for nothing.
+        options.warmup = False
+        # Pictures arrive in their final size; these bounds only keep llama.cpp from having one of its own.
+        options.image_min_tokens = 1
+        options.image_max_tokens = max(1, self._pixel_budget()[1] // self._cell() ** 2)
+        self._eyes = self._mtmd.mtmd_init_from_file(str(mmproj).encode(), self._llama.model, options)
+        if self._eyes is None:
+            raise ExportError(f"{mmproj}: llama.cpp cannot load it as the vision part of {model.name}")
+        self._stack.callback(self._mtmd.mtmd_free, self._eyes)
+        self._vocabulary = self._low.llama_model_get_vocab(self._llama.model)
+
+    def answer(self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int) -> list[str]:
+        """Greedy answers, one per picture and prompt, of at most `max_new_tokens` tokens each, without the end of the turn.
+
+        Raises ExportError for a prompt that does not fit the context, and a picture thinner than 1 : 200.
+        """
+        return [self._answer_one(image, prompt, max_new_tokens) for image, prompt in zip(images, prompts, strict=True)]
+
+    def next_token_logits(self, image: Image.Image, prompt: str) -> np.ndarray:
+        """The logits of the answer's first token, fp32 (vocabulary,)."""
+        self._read(image, prompt, room=1)
+        return self._logits()
+
+    def close(self) -> None:
+        """Free model and contexts. The object answers nothing afterwards; closing twice is harmless."""
+        self._closed = True
+        self._stack.close()
+
+    def _answer_one(self, image: Image.Image, prompt: str, max_new_tokens: int) -> str:
+        self._llama.n_tokens = self._read(image, prompt, room=max_new_tokens)
+        tokens: list[int] = []
+        while len(tokens) < max_new_tokens:
+            token = int(self._logits().argmax())
+            if self._low.llama_vocab_is_eog(self._vocabulary, token):
+                break
+            tokens.append(token)
+            if len(tokens) < max_new_tokens:
+                self._llama.eval([token])
+        answer: bytes = self._llama.detokenize(tokens)
+        return answer.decode("utf-8", errors="replace").strip()
+
+    def _logits(self) -> np.ndarray:
+        pointer = self._low.llama_get_logits_ith(self._llama.ctx, -1)
+        return np.ctypeslib.as_array(pointer, shape=(self._llama.n_vocab(),)).copy()
+
+    def _read(self, image: Image.Image, prompt: str, room: int) -> int:
+        """Bring picture and prompt into the cache, with the logits of what follows. Returns the position behind the prompt."""
+        if self._closed:
+            raise ExportError("this GGUF model is closed already")
+        marker = self._mtmd.mtmd_default_marker().decode()
+        text = self._chat_text(prompt, marker)
+        picture = self._on_grid(image)
+        key = (text.partition(marker)[0], picture.tobytes(), picture.size)
+        with self._chunks(text, picture) as chunks:
+            count = self._mtmd.mtmd_input_chunks_size(chunks)
+            needed = self._mtmd.mtmd_helper_get_n_tokens(chunks) + room
+            if needed > self._context:
+                raise ExportError(
+                    f"a prompt with its picture and {room} tokens of answer takes {needed} tokens; context = {self._context}"
+                )
+            again = key == self._seen
+            self._seen = None
+            memory = self._low.llama_get_memory(self._llama.ctx)
+            position = self._low.llama_pos(self._behind_picture if again else 0)
+            self._low.llama_memory_seq_rm(memory, 0, position, -1)
+            # Three chunks: the text before the picture, the picture, the text behind it.
+            for number in range(2 if again else 0, count):
+                self._evaluate(self._mtmd.mtmd_input_chunks_get(chunks, number), position, last=number == count - 1)
+                if number == 1:
+                    self._behind_picture = position.value
+            self._seen = key
+        return int(position.value)
+
+    def _evaluate(self, chunk: Any, position: Any, *, last: bool) -> None:
+        # The call adds to what it is given as the new position, so it must start as the old one.
+        failed = self._mtmd.mtmd_helper_eval_chunk_single(
+            self._eyes, self._llama.ctx, chunk, position.value, 0, _STEP, last, ctypes.byref(position)
+        )
+        if failed:
+            raise ExportError(f"llama.cpp could not read the prompt (code {failed})")
+
+    @contextmanager
+    def _chunks(self, text: str, picture: Image.Image) -> Iterator[Any]:
+        data = picture.tobytes()
+        pixels = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)
+        encoded = text.encode()
+        with ExitStack() as held:
+            bitmap = self._mtmd.mtmd_bitmap_init(picture.width, picture.height, pixels)
+            held.callback(self._mtmd.mtmd_bitmap_free, bitmap)
+            chunks = self._mtmd.mtmd_input_chunks_init()
+            held.callback(self._mtmd.mtmd_input_chunks_free, chunks)
+            bitmaps = (self._mtmd.mtmd_bitmap_p_ctypes * 1)(bitmap)
+            given = self._mtmd.mtmd_input_text(
+                text=encoded, text_len=len(encoded), add_special=True, parse_special=True
+            )
+            failed = self._mtmd.mtmd_tokenize(self._eyes, chunks, ctypes.byref(given), bitmaps, 1)
+            if failed or self._mtmd.mtmd_input_chunks_size(chunks) != 3:
+                raise ExportError(f"llama.cpp could not tokenize the prompt (code {failed})")
+            yield chunks
+
+    def _chat_text(self, prompt: str, marker: str) -> str:
+        turn = {
+            "role": "user",
+            "content": [{"type": "image"}, {"type": "text", "text": unicodedata.normalize("NFC", prompt)}],
+        }
+        text: str = self._processor.apply_chat_template([turn], tokenize=False, add_generation_prompt=True)
+        text = text.replace(_PICTURE, marker, 1)
+        # With more markers than pictures mtmd_tokenize reads past the end of its list and takes the process with it.
+        if text.count(marker) != 1:
+            raise ExportError(f"a prompt may not hold {marker}, which is llama.cpp's mark for a picture")
+        return text
+
+    def _on_grid(self, image: Image.Image) -> Image.Image:
+        smallest, largest = self._pixel_budget()
+        try:
+            height, width = smart_resize(image.height, image.width, self._cell(), smallest, largest)
+        except ValueError as error:
+            raise ExportError(f"a picture of {image.width} x {image.height} pixels: {error}") from error
+        return image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+
+    def _pixel_budget(self) -> tuple[int, int]:
+        size = self._processor.image_processor.size
+        return int(size["shortest_edge"]), int(size["longest_edge"])
+
+    def _cell(self) -> int:
+        """The side in pixels of what becomes one token: patches of 14, merged two by two."""
+        pictures = self._processor.image_processor
+        return int(pictures.patch_size * pictures.merge_size)
