@@ -1,0 +1,55 @@
+"""Have every variant of the model answer the test questions, and grade the answers."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from diagramlens.evaluation.breakdown import accuracy_table, part_count, write_csv
+from diagramlens.evaluation.details import detailed_variant, details, write_details
+from diagramlens.evaluation.metrics import summarize
+from diagramlens.evaluation.scoring import score
+from diagramlens.evaluation.selection import diagrams_of, whole_diagrams
+from diagramlens.evaluation.variants import check_variants, is_gguf, open_variant
+from diagramlens.inference import Asked, answer_all, closing
+from diagramlens.records import Prediction, Question, read_rows, write_table
+from diagramlens.runtime import stage
+
+if __name__ == "__main__":
+    with stage("evaluate") as run:
+        settings, how = run.params.evaluate, run.runtime
+        check_variants(settings.variants)
+        questions = whole_diagrams(read_rows(Path("data/split/test.parquet"), Question), settings.questions)
+        diagrams = diagrams_of(questions, Path("data/diagrams"))
+        asked = [
+            Asked(question.id, diagrams[question.diagram_id].image, question.prompt, question.kind)
+            for question in questions
+        ]
+        out = run.out("data/predictions")
+        predictions: dict[str, list[Prediction]] = {}
+        for variant in settings.variants:
+            model = open_variant(
+                variant, run.params.model, device=how.device, attention=how.attention, threads=run.workers
+            )
+            with closing(model) as answerer:
+                texts = answer_all(
+                    answerer,
+                    asked,
+                    batch=settings.batch,
+                    max_new_tokens=settings.max_new_tokens,
+                    by_picture=is_gguf(variant),
+                    progress=partial(run.progress, unit=f"batches of {variant}"),
+                )
+            predictions[variant] = score(variant, questions, texts)
+            write_table(out / f"{variant}.parquet", predictions[variant], Prediction)
+        run.metrics("metrics/metrics.json", {variant: summarize(rows) for variant, rows in predictions.items()})
+        parts = {diagram.id: part_count(diagram) for diagram in diagrams.values()}
+        by_parts = accuracy_table(predictions, "parts", lambda row: parts[row.diagram_id])
+        write_csv(run.file("metrics/accuracy_by_parts.csv"), "parts", settings.variants, by_parts)
+        by_style = accuracy_table(predictions, "style", lambda row: diagrams[row.diagram_id].style)
+        write_csv(run.file("metrics/accuracy_by_style.csv"), "style", settings.variants, by_style)
+        if settings.details:
+            write_details(out / "details.json", details(questions, predictions[detailed_variant(settings.variants)]))
+        run.say(
+            f"{len(questions)} questions answered by {', '.join(settings.variants)}; see dvc metrics show, or diagramlens report"
+        )
