@@ -1,0 +1,57 @@
+"""Batches of the corpus as the model takes them, made in a worker beside the training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from corpus import sample
+from dense import HEADS, cells
+from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
+
+
+class Batches(Dataset):
+    """Batch k holds the samples k * size to (k + 1) * size - 1, whatever came before: a resumed run sees what it would have seen."""
+
+    def __init__(
+        self, corpus: Mapping[str, Any], size: int, count: int, processor: PicturesOnlyQwen2VLProcessor
+    ) -> None:
+        self._corpus, self._size, self._count, self._processor = corpus, size, count, processor
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """The model's inputs with `labels` (batch, length), and the dense targets, each (merged tokens of all pictures,)."""
+        samples = [sample(number * self._size + k, self._corpus) for k in range(self._size)]
+        tokenizer = self._processor.tokenizer
+        messages = [
+            [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": s.prompt}]}] for s in samples
+        ]
+        texts = [self._processor.apply_chat_template(m, add_generation_prompt=True, tokenize=False) for m in messages]
+        asked = self._processor(images=[s.picture for s in samples], text=texts)
+        answers = tokenizer([s.description + "<|im_end|>\n" for s in samples])["input_ids"]
+        rows = [list(question) + list(answer) for question, answer in zip(asked["input_ids"], answers, strict=True)]
+        length = max(map(len, rows))
+        ids = torch.full((len(rows), length), tokenizer.pad_token_id)
+        labels = torch.full((len(rows), length), -100)
+        mask = torch.zeros((len(rows), length), dtype=torch.long)
+        for row, (tokens, answer) in enumerate(zip(rows, answers, strict=True)):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
+            labels[row, len(tokens) - len(answer) : len(tokens)] = torch.tensor(answer)
+        image_token = tokenizer.convert_tokens_to_ids("<|image_pad|>")
+        inputs = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "mm_token_type_ids": (ids == image_token).long(),
+            "pixel_values": torch.as_tensor(asked["pixel_values"]),
+            "image_grid_thw": torch.as_tensor(asked["image_grid_thw"]),
+            "labels": labels,
+        }
+        dense = [cells(s).targets for s in samples]
+        targets = {name: torch.cat([torch.from_numpy(d[name].reshape(-1)) for d in dense]) for name in HEADS}
+        return inputs, targets

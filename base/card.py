@@ -1,0 +1,65 @@
+"""Writes the model card of models/base out of the parameters and figures of the run that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_CARD = """---
+library_name: transformers
+pipeline_tag: image-text-to-text
+tags: [circuits, diagrams, qwen2_vl]
+---
+# The embedded model
+
+A Qwen2-VL of {millions:.1f} million parameters in architecture, tokenizer format, chat template and file layout, pretrained from nothing by
+`dvc repro base/dvc.yaml` to describe drawings of circuits. It lets every stage of the pipeline run for real on a laptop. It knows
+nothing but such drawings, and has never been asked a question: fine-tuning teaches it netlists, equations and numbers.
+
+**Data.** {pictures:,} pictures drawn on the fly, none twice (seed {corpus_seed}): R, L, C and sources, {fewest} to {most} parts on grids of
+{small} to {large} junctions a side, in three styles. Only topologies that `split` puts into train, with its default salt, were drawn.
+
+**What it says.** `{example}`: junctions are named by place, row by row, four letters a row.
+
+**Training.** Next-token loss on the description, plus {dense_weight} times a loss on what lies in each 28-pixel cell of the picture; AdamW
+at {rate}, batches of {batch}, constant rate, then down over the last {decay:.0%}. Seeds: weights {model_seed}, corpus {corpus_seed}.
+
+**Results**, on {held_out} held-out pictures of topologies never drawn in training, greedy:
+
+| | told exactly | phrases right | pictures |
+|---|---|---|---|
+{rows}
+
+`base/learning_curve.csv` has the way there. Intended use: the default run, tests, and trying things out. It reads the drawings of this
+repository; a scan or a photograph it has never seen.
+"""
+
+
+def write_card(
+    path: Path, settings: Mapping[str, Any], parameters: int, example: str, results: Mapping[str, Mapping[str, float]]
+) -> None:
+    """Write the card. `results` maps a name to its shares `exact` and `phrases` and the number of `pictures`."""
+    corpus, wanted = settings["corpus"], settings["pretrain"]
+    rows = [
+        f"| {name.replace('_', ' ')} | {r['exact']:.1%} | {r['phrases']:.1%} | {r['pictures']} |"
+        for name, r in results.items()
+    ]
+    text = _CARD.format(
+        millions=parameters / 1e6,
+        pictures=wanted["pictures"],
+        corpus_seed=corpus["seed"],
+        fewest=corpus["parts"]["minimum"],
+        most=corpus["parts"]["maximum"],
+        small=corpus["grid"]["minimum"],
+        large=corpus["grid"]["maximum"],
+        example=example,
+        dense_weight=wanted["dense_weight"],
+        rate=wanted["rate"],
+        batch=wanted["batch"],
+        decay=wanted["decay"],
+        model_seed=settings["model"]["seed"],
+        held_out=results["overall"]["pictures"],
+        rows="\n".join(rows),
+    )
+    path.write_text(text, encoding="utf-8")

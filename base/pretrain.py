@@ -1,0 +1,199 @@
+"""Pretrains the embedded Qwen2-VL from nothing, on circuits drawn on the fly; writes models/base.
+
+Two losses: the next token of a description, and what lies in each cell of the picture (dense.py). The rate is constant after the
+warm-up and falls over the last part, so that a longer run starts as a shorter one did. Killed, it goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+from tqdm import tqdm
+
+from batches import Batches
+from card import write_card
+from dense import DenseHeads
+from diagramlens.models.families import FAMILIES
+from diagramlens.models.loading import linear_patch_embedding
+from diagramlens.models.scratch import build_processor, build_qwen2_vl, save_model_folder
+from diagramlens.runtime import Lock, die_with_parent, hidden_sibling
+from held_out import figures, tell
+from settings import load_settings
+from tokenizer import embedded_tokenizer
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+MODEL_FOLDER = ROOT / "models" / "base"
+CURVE_COLUMNS = (
+    "pictures",
+    "rate",
+    "token_loss",
+    "dense_loss",
+    "symbol",
+    "digit",
+    "junction",
+    "second",
+    "held_out_exact",
+    "held_out_phrases",
+)
+# What may differ between two runs that share a checkpoint: until the rate falls they do the same.
+_FREE = ("pictures", "decay", "warmup", "threads", "held_out", "examined")
+
+
+class Pretraining:
+    """The state of one pretraining run: model, dense heads, optimizer, learning curve, and how many batches were seen."""
+
+    def __init__(self, settings: dict[str, Any], device: torch.device) -> None:
+        self.settings, self.device = settings, device
+        sizes = dict(settings["model"])
+        tokenizer = embedded_tokenizer(settings)
+        self.processor = build_processor(
+            tokenizer, min_pixels=sizes.pop("min_pixels"), max_pixels=sizes.pop("max_pixels")
+        )
+        self.model = build_qwen2_vl(tokenizer, **sizes).to(device)
+        if device.type == "cpu":
+            linear_patch_embedding(FAMILIES["qwen2-vl"], self.model)
+            # Pictures of 64 to 144 patches: plain attention is a third faster here than the fused kernel, whose backward is slow in bf16.
+            self.model.model.visual.set_attn_implementation("eager")
+        torch.manual_seed(sizes["seed"])
+        self.heads = DenseHeads(sizes["language_width"]).to(device)
+        self.parameters = [*self.model.parameters(), *self.heads.parameters()]
+        wanted = settings["pretrain"]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=wanted["rate"], betas=(0.9, 0.98), weight_decay=wanted["weight_decay"]
+        )
+        self.batches_seen = 0
+        self.curve: list[dict[str, float]] = []
+        self._visual: list[torch.Tensor] = []
+        self.model.model.visual.merger.register_forward_hook(
+            lambda _module, _inputs, output: self._visual.append(output)
+        )
+
+    def rate(self) -> float:
+        """The learning rate of the next batch."""
+        wanted = self.settings["pretrain"]
+        done = self.batches_seen * wanted["batch"] / wanted["pictures"]
+        return wanted["rate"] * min(1.0, done / wanted["warmup"] + 1e-3, max(0.0, (1.0 - done) / wanted["decay"]))
+
+    def step(self, batch: dict[str, torch.Tensor], targets: dict[str, torch.Tensor]) -> dict[str, float]:
+        """One update on one batch; the losses and the dense heads' accuracies."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        labels = batch.pop("labels").to(self.device)
+        inputs = {name: tensor.to(self.device) for name, tensor in batch.items()}
+        targets = {name: tensor.to(self.device) for name, tensor in targets.items()}
+        self._visual.clear()
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            hidden = self.model.model(**inputs).last_hidden_state
+            supervised = labels[:, 1:] != -100
+            logits = self.model.lm_head(hidden[:, :-1][supervised]).float()
+            token_loss = functional.cross_entropy(logits, labels[:, 1:][supervised])
+            dense_loss, accuracy = self.heads(self._visual[0], targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        (token_loss + self.settings["pretrain"]["dense_weight"] * dense_loss).backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings["pretrain"]["max_grad_norm"])
+        self.optimizer.step()
+        self.batches_seen += 1
+        return {"token_loss": token_loss.item(), "dense_loss": dense_loss.item(), **accuracy}
+
+    def report(self, losses: dict[str, float]) -> None:
+        """Add a line to the learning curve: losses of the last batch, and held-out pictures described."""
+        wanted = self.settings["pretrain"]
+        told = tell(self.model, self.processor, self.settings["corpus"], "validation", wanted["held_out"])
+        overall = figures(told)["overall"]
+        row = {"pictures": self.batches_seen * wanted["batch"], "rate": self.rate(), **losses}
+        row |= {"held_out_exact": overall["exact"], "held_out_phrases": overall["phrases"]}
+        self.curve.append({name: round(float(row[name]), 5) for name in CURVE_COLUMNS})
+        tqdm.write(f"{json.dumps(self.curve[-1])}\n  drawn {told[0].sample.description}\n  told  {told[0].text}")
+
+    def save(self, path: Path) -> None:
+        """Write everything that going on needs, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        state = {
+            "model": self.model.state_dict(),
+            "heads": self.heads.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "batches": self.batches_seen,
+            "curve": self.curve,
+        }
+        torch.save(state, path.with_suffix(".part"))
+        path.with_suffix(".part").rename(path)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.heads.load_state_dict(state["heads"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.batches_seen, self.curve = state["batches"], state["curve"]
+
+    def finish(self) -> None:
+        """Write the model folder with its card, the learning curve and the closing figures."""
+        wanted = self.settings["pretrain"]
+        told = tell(self.model, self.processor, self.settings["corpus"], "validation", wanted["examined"])
+        results, parameters = figures(told), sum(p.numel() for p in self.model.parameters())
+        unfinished = hidden_sibling(MODEL_FOLDER)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        save_model_folder(self.model, self.processor, unfinished)
+        write_card(unfinished / "README.md", self.settings, parameters, told[0].sample.description, results)
+        shutil.rmtree(MODEL_FOLDER, ignore_errors=True)
+        unfinished.rename(MODEL_FOLDER)
+        with (HERE / "learning_curve.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, CURVE_COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.curve)
+        summary = {"parameters": parameters, "pictures": wanted["pictures"], "held_out": results}
+        (HERE / "metrics.json").write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def checkpoint_path(settings: dict[str, Any]) -> Path:
+    """Where this run's checkpoint lies: named by everything that decides what came before it."""
+    shared = {
+        **settings,
+        "pretrain": {name: value for name, value in settings["pretrain"].items() if name not in _FREE},
+    }
+    name = hashlib.blake2b(json.dumps(shared, sort_keys=True).encode(), digest_size=8).hexdigest()
+    return ROOT / "checkpoints" / f"base-{name}.pt"
+
+
+def main() -> None:
+    settings = load_settings()
+    wanted = settings["pretrain"]
+    torch.set_num_threads(wanted["threads"])
+    run = Pretraining(settings, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    checkpoint = checkpoint_path(settings)
+    if checkpoint.exists():
+        run.load(checkpoint)
+    run.model.train()
+    total = wanted["pictures"] // wanted["batch"]
+    loader = torch.utils.data.DataLoader(
+        Batches(settings["corpus"], wanted["batch"], total, run.processor),
+        sampler=range(run.batches_seen, total),
+        batch_size=None,
+        num_workers=1,
+        prefetch_factor=4,
+    )
+    reports = wanted["report_every"] // wanted["batch"]
+    for batch, targets in tqdm(loader, initial=run.batches_seen, total=total, unit=" batches", mininterval=20):
+        losses = run.step(batch, targets)
+        if run.batches_seen % reports == 0 or run.batches_seen == total:
+            run.report(losses)
+            run.save(checkpoint)
+    run.finish()
+    print(f"models/base holds a model that has seen {wanted['pictures']} pictures; dvc repro fine-tunes it")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    die_with_parent()
+    lock = Lock(ROOT / "checkpoints" / "base.lock")
+    lock.acquire("the pretraining of models/base")
+    main()

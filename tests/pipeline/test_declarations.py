@@ -1,0 +1,106 @@
+"""dvc.yaml declares what the stages really read: a module or parameter that it forgot would be silent staleness."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import grimp
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+# These carry values through and compute nothing, so that a new parameter of one stage does not make all others stale.
+PLUMBING = {f"diagramlens.{name}" for name in ("params", "problems", "declared", "runtime")}
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph("diagramlens", cache_dir=None)
+
+
+def imported_modules(script: Path, graph: grimp.ImportGraph) -> set[str]:
+    """The modules of diagramlens that a script imports, directly or through others; function-level imports count too.
+
+    A package's `__init__` counts where it is imported by name; that Python also runs it on the way to a submodule computes nothing.
+    """
+    todo: list[str] = []
+    for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("diagramlens"):
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                todo.append(submodule if submodule in graph.modules else str(node.module))
+        elif isinstance(node, ast.Import):
+            todo.extend(alias.name for alias in node.names if alias.name.startswith("diagramlens"))
+    found: set[str] = set()
+    while todo:
+        module = todo.pop()
+        if module not in found | PLUMBING:
+            found.add(module)
+            todo.extend(graph.find_modules_directly_imported_by(module))
+    return found
+
+
+def path_of(module: str) -> str:
+    path = Path("src", *module.split("."))
+    return (path / "__init__.py" if (ROOT / path).is_dir() else path.with_suffix(".py")).as_posix()
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_every_module_that_it_imports_and_on_no_other(name: str, graph: grimp.ImportGraph) -> None:
+    script = f"stages/{name}.py"
+    wanted = {path_of(module) for module in imported_modules(ROOT / script, graph)} | {script}
+    declared = {dep for dep in STAGES[name]["deps"] if dep.startswith(("src/", "stages/"))}
+    for folder in [dep for dep in declared if (ROOT / dep).is_dir()]:
+        declared.remove(folder)
+        declared |= {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
+        wanted |= {path for path in declared if path.startswith(folder) and path.endswith("__init__.py")}
+    assert declared == wanted, f"dvc.yaml, {name}: add {sorted(wanted - declared)}, remove {sorted(declared - wanted)}"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_writes_every_output_that_it_declares(name: str) -> None:
+    source = (ROOT / f"stages/{name}.py").read_text(encoding="utf-8")
+    listed = [item for section in ("outs", "metrics", "plots") for item in STAGES[name].get(section, [])]
+    for item in listed:
+        path = item if isinstance(item, str) else next(iter(item))
+        assert f'"{path}"' in source, f"stages/{name}.py never names {path}"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_runs_without_a_shell_between_dvc_and_itself(name: str) -> None:
+    assert STAGES[name]["cmd"] == f"exec python stages/{name}.py"
+    assert STAGES[name]["desc"]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_reads_and_writes_only_paths_that_it_declares(name: str) -> None:
+    source = (ROOT / f"stages/{name}.py").read_text(encoding="utf-8")
+    entry = STAGES[name]
+    listed = [item for section in ("outs", "metrics", "plots") for item in entry.get(section, [])]
+    declared = [item if isinstance(item, str) else next(iter(item)) for item in listed] + entry["deps"]
+    texts = {
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    for text in texts:
+        if text.startswith(("data/", "models/", "metrics/")) and " " not in text:
+            assert any(text == path or text.startswith(f"{path}/") for path in declared), f"dvc.yaml, {name}: {text}"
+
+
+def test_results_stay_in_git_and_everything_else_in_the_cache() -> None:
+    for name, entry in STAGES.items():
+        for item in entry["outs"]:
+            options = {} if isinstance(item, str) else next(iter(item.values()))
+            assert options.get("cache", True), f"{name}: an uncached output switches the run cache off"
+            assert not options.get("persist", False), f"{name}: a persistent output switches the run cache off"
+        for item in [*entry["metrics"], *entry.get("plots", [])]:
+            assert next(iter(item.values())) == {"cache": False}
+
+
+def test_the_default_run_never_pretrains_the_embedded_model() -> None:
+    """Its result is committed; a frozen stage is not run by dvc because its code was touched."""
+    pipeline = YAML(typ="safe", pure=True).load((ROOT / "base/dvc.yaml").read_text(encoding="utf-8"))
+    assert all(entry.get("frozen") for entry in pipeline["stages"].values())
