@@ -5,18 +5,20 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from diagramlens.evaluation.breakdown import accuracy_table, part_count, write_csv
-from diagramlens.evaluation.details import detailed_variant, details, write_details
-from diagramlens.evaluation.metrics import summarize
-from diagramlens.evaluation.scoring import score
-from diagramlens.evaluation.selection import diagrams_of, whole_diagrams
-from diagramlens.evaluation.variants import check_variants, is_gguf, open_variant
-from diagramlens.inference import Asked, answer_all, closing
 from diagramlens.records import Prediction, Question, read_rows, write_table
 from diagramlens.runtime import stage
 
 if __name__ == "__main__":
     with stage("evaluate") as run:
+        # Imported now that the parameters are known to be right: torch takes seconds, and a misspelt key should not.
+        from diagramlens.evaluation.breakdown import accuracy_table, part_count, write_csv
+        from diagramlens.evaluation.details import detailed_variant, details, write_details
+        from diagramlens.evaluation.metrics import summarize
+        from diagramlens.evaluation.scoring import score
+        from diagramlens.evaluation.selection import diagrams_of, whole_diagrams
+        from diagramlens.evaluation.variants import check_variants, is_gguf, open_variant
+        from diagramlens.inference import Asked, answer_all, closing
+
         settings, how = run.params.evaluate, run.runtime
         check_variants(settings.variants)
         questions = whole_diagrams(read_rows(Path("data/split/test.parquet"), Question), settings.questions)

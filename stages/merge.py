@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from diagramlens.export.merge import can_measure_four_bit, check_shift, measure_shift, merge_adapter, read_samples
-from diagramlens.models.loading import pick_device
 from diagramlens.runtime import stage
 
 ADAPTER = Path("models/adapter")
 
 if __name__ == "__main__":
     with stage("merge") as run:
+        # Imported now that the parameters are known to be right: torch takes seconds, and a misspelt key should not.
+        from diagramlens.export.merge import (
+            can_measure_four_bit,
+            check_shift,
+            measure_shift,
+            merge_adapter,
+            read_samples,
+        )
+        from diagramlens.models.loading import pick_device
+
         entry = run.params.model
         device = pick_device(run.runtime.device)
         samples = read_samples(Path("data/split/validation.parquet"), Path("data/diagrams"), run.params.merge.samples)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from diagramlens.export import weight_bytes
-from diagramlens.export.gguf import write_language, write_mmproj
-from diagramlens.export.nf4 import write_nf4
-from diagramlens.models.loading import pick_device
 from diagramlens.runtime import stage
 
 MERGED = Path("models/merged")
 
 if __name__ == "__main__":
     with stage("quantize") as run:
+        # Imported now that the parameters are known to be right: torch takes seconds, and a misspelt key should not.
+        from diagramlens.export import weight_bytes
+        from diagramlens.export.gguf import write_language, write_mmproj
+        from diagramlens.export.nf4 import write_nf4
+        from diagramlens.models.loading import pick_device
+
         name = f"diagramlens-{run.params.names.model}"
         progress = partial(run.progress, unit="tensor")
         out = run.out("models/quantized")

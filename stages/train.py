@@ -3,10 +3,7 @@
 import shutil
 from pathlib import Path
 
-from diagramlens.models.loading import check_source
 from diagramlens.runtime import checkpoint_folder, fingerprint, stage
-from diagramlens.training.conversation import Pictures, read_questions
-from diagramlens.training.recipe import Machine, train_recipe, write_curves
 
 INPUTS = ("data/diagrams", "data/split/train.parquet", "data/split/validation.parquet")
 CODE = (
@@ -20,6 +17,11 @@ CODE = (
 def main() -> None:
     """Run the stage."""
     with stage("train") as run:
+        # Imported now that the parameters are known to be right: torch takes seconds, and a misspelt key should not.
+        from diagramlens.models.loading import check_source
+        from diagramlens.training.conversation import Pictures, read_questions
+        from diagramlens.training.recipe import Machine, train_recipe, write_curves
+
         params, runtime = run.params, run.runtime
         out = run.out("models/adapter")
         check_source(params.model)

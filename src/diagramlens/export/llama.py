@@ -28,7 +28,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_res
 from diagramlens.export import ExportError
 
 # With GGML_NATIVE on, gcc 12 on a CPU with AMX builds a library that crashes on quantised models (llama.cpp issue 20824).
-INSTALL = "CMAKE_ARGS=-DGGML_NATIVE=OFF pip install -e '.[llama]'"
+INSTALL = "CMAKE_ARGS=-DGGML_NATIVE=OFF pip install -c constraints.txt -r requirements-llama.txt"
 
 # llama.cpp puts the marks around a picture itself, so this whole sequence of the chat template gives way to its media marker.
 _PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
