@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch.utils.data import Dataset
 
-from corpus import sample
+from corpus import Sample, sample
 from dense import HEADS, cells
 from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
+from schedule import Schedule
 
 
 class Batches(Dataset):
     """Batch k holds the samples k * size to (k + 1) * size - 1, whatever came before: a resumed run sees what it would have seen."""
 
     def __init__(
-        self, corpus: Mapping[str, Any], size: int, count: int, processor: PicturesOnlyQwen2VLProcessor
+        self, corpus: Mapping[str, Any], wanted: Mapping[str, Any], processor: PicturesOnlyQwen2VLProcessor
     ) -> None:
-        self._corpus, self._size, self._count, self._processor = corpus, size, count, processor
+        """`corpus` and `wanted` are those groups of base/params.yaml that are called corpus and pretrain."""
+        self._corpus, self._wanted, self._processor = corpus, wanted, processor
+        self._schedule = Schedule(wanted["phases"], wanted["warmup"])
+        self._size = wanted["batch"]
 
     def __len__(self) -> int:
-        return self._count
+        return self._schedule.pictures // self._size
 
     def __getitem__(self, number: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """The model's inputs with `labels` (batch, length), and the dense targets, each (merged tokens of all pictures,)."""
-        samples = [sample(number * self._size + k, self._corpus) for k in range(self._size)]
+        numbers = range(number * self._size, (number + 1) * self._size)
+        samples = [sample(n, self._corpus) for n in numbers]
+        said = [self._said(n, s) for n, s in zip(numbers, samples, strict=True)]
         tokenizer = self._processor.tokenizer
         messages = [
-            [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": s.prompt}]}] for s in samples
+            [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}] for prompt, _ in said
         ]
         texts = [self._processor.apply_chat_template(m, add_generation_prompt=True, tokenize=False) for m in messages]
         asked = self._processor(images=[s.picture for s in samples], text=texts)
-        answers = tokenizer([s.description + "<|im_end|>\n" for s in samples])["input_ids"]
+        answers = tokenizer([answer + "<|im_end|>\n" for _, answer in said])["input_ids"]
         rows = [list(question) + list(answer) for question, answer in zip(asked["input_ids"], answers, strict=True)]
         length = max(map(len, rows))
         ids = torch.full((len(rows), length), tokenizer.pad_token_id)
@@ -55,3 +62,13 @@ class Batches(Dataset):
         dense = [cells(s).targets for s in samples]
         targets = {name: torch.cat([torch.from_numpy(d[name].reshape(-1)) for d in dense]) for name in HEADS}
         return inputs, targets
+
+    def _said(self, number: int, drawn: Sample) -> tuple[str, str]:
+        """What sample `number` is asked, and what it is to answer."""
+        seed = self._wanted["question_seed"]
+        rng = random.Random(f"{seed} {number}")
+        if rng.random() >= self._schedule.questions(number):
+            return drawn.prompt, drawn.description
+        kinds = self._wanted["kinds"]
+        kind = rng.choices(sorted(kinds), weights=[kinds[name] for name in sorted(kinds)])[0]
+        return drawn.asked(kind, seed + number)

@@ -14,16 +14,22 @@ tags: [circuits, diagrams, qwen2_vl]
 # The embedded model
 
 A Qwen2-VL of {millions:.1f} million parameters in architecture, tokenizer format, chat template and file layout, pretrained from nothing by
-`dvc repro base/dvc.yaml` to describe drawings of circuits. It lets every stage of the pipeline run for real on a laptop. It knows
-nothing but such drawings, and has never been asked a question: fine-tuning teaches it netlists, equations and numbers.
+`make base` to describe drawings of circuits. It lets every stage of the pipeline run for real on a laptop. It knows nothing but such
+drawings. Of the questions that `label` asks it has met a few, so that no token is new to it; answering them is what fine-tuning teaches.
 
 **Data.** {pictures:,} pictures drawn on the fly, none twice (seed {corpus_seed}): R, L, C and sources, {fewest} to {most} parts on grids of
 {small} to {large} junctions a side, in three styles. Only topologies that `split` puts into train, with its default salt, were drawn.
 
 **What it says.** `{example}`: junctions are named by place, row by row, four letters a row.
 
-**Training.** Next-token loss on the description, plus {dense_weight} times a loss on what lies in each 28-pixel cell of the picture; AdamW
-at {rate}, batches of {batch}, constant rate, then down over the last {decay:.0%}. Seeds: weights {model_seed}, corpus {corpus_seed}.
+**Training.** Next-token loss, plus {dense_weight} times a loss on what lies in each 28-pixel cell of the picture; AdamW, batches of
+{batch}, warm-up over {warmup:,} pictures, then in a straight line from one rate to the next:
+
+| pictures | rate at the end | questions among the samples |
+|---|---|---|
+{phases}
+
+Seeds: weights {model_seed}, corpus {corpus_seed}, questions {question_seed}.
 
 **Results**, on {held_out} held-out pictures of topologies never drawn in training, greedy:
 
@@ -31,8 +37,8 @@ at {rate}, batches of {batch}, constant rate, then down over the last {decay:.0%
 |---|---|---|---|
 {rows}
 
-`base/learning_curve.csv` has the way there. Intended use: the default run, tests, and trying things out. It reads the drawings of this
-repository; a scan or a photograph it has never seen.
+`base/learning_curve.csv` has the way there, on fewer held-out pictures, so that it jitters. Intended use: the default run, tests, and
+trying things out. It reads the drawings of this repository; a scan or a photograph it has never seen.
 """
 
 
@@ -45,9 +51,10 @@ def write_card(
         f"| {name.replace('_', ' ')} | {r['exact']:.1%} | {r['phrases']:.1%} | {r['pictures']} |"
         for name, r in results.items()
     ]
+    phases = [f"| {p['pictures']:,} | {p['rate']:g} | {p['questions']:.0%} |" for p in wanted["phases"]]
     text = _CARD.format(
         millions=parameters / 1e6,
-        pictures=wanted["pictures"],
+        pictures=sum(phase["pictures"] for phase in wanted["phases"]),
         corpus_seed=corpus["seed"],
         fewest=corpus["parts"]["minimum"],
         most=corpus["parts"]["maximum"],
@@ -55,10 +62,11 @@ def write_card(
         large=corpus["grid"]["maximum"],
         example=example,
         dense_weight=wanted["dense_weight"],
-        rate=wanted["rate"],
         batch=wanted["batch"],
-        decay=wanted["decay"],
+        warmup=wanted["warmup"],
+        phases="\n".join(phases),
         model_seed=settings["model"]["seed"],
+        question_seed=wanted["question_seed"],
         held_out=results["overall"]["pictures"],
         rows="\n".join(rows),
     )

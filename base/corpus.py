@@ -16,6 +16,7 @@ from PIL import Image
 
 from diagramlens.domains.circuits.draw import DrawnObject
 from diagramlens.domains.circuits.layout import Scene
+from diagramlens.domains.circuits.questions import ask
 from diagramlens.domains.circuits.sampling import CircuitRecipe, sample_circuit, sample_look
 from diagramlens.splitting import place
 
@@ -32,6 +33,11 @@ class Sample:
     truth: str
     prompt: str
     description: str
+
+    def asked(self, kind: str, seed: int) -> tuple[str, str]:
+        """A question of a kind about the picture, as `label` asks it, and its answer; prompt and description where there is none to ask."""
+        rows = ask("", "", 0, self.truth, kinds={kind: 1}, netlist_form="traced", seed=seed)
+        return (rows[0].prompt, rows[0].answer) if rows else (self.prompt, self.description)
 
 
 def describe(truth: str) -> str:

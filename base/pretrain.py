@@ -1,7 +1,7 @@
 """Pretrains the embedded Qwen2-VL from nothing, on circuits drawn on the fly; writes models/base.
 
-Two losses: the next token of a description, and what lies in each cell of the picture (dense.py). The rate is constant after the
-warm-up and falls over the last part, so that a longer run starts as a shorter one did. Killed, it goes on from its last checkpoint.
+Two losses: the next token of a description or answer, and what lies in each cell of the picture (dense.py). Killed, it goes on from its
+last checkpoint.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from diagramlens.models.loading import linear_patch_embedding
 from diagramlens.models.scratch import build_processor, build_qwen2_vl, save_model_folder
 from diagramlens.runtime import Lock, die_with_parent, hidden_sibling
 from held_out import figures, tell
+from schedule import Schedule
 from settings import load_settings
 from tokenizer import embedded_tokenizer
 
@@ -44,8 +45,8 @@ CURVE_COLUMNS = (
     "held_out_exact",
     "held_out_phrases",
 )
-# What may differ between two runs that share a checkpoint: until the rate falls they do the same.
-_FREE = ("pictures", "decay", "warmup", "threads", "held_out", "examined")
+# What may differ between two runs that share a checkpoint.
+_FREE = ("threads", "examined")
 
 
 class Pretraining:
@@ -68,8 +69,9 @@ class Pretraining:
         self.parameters = [*self.model.parameters(), *self.heads.parameters()]
         wanted = settings["pretrain"]
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=wanted["rate"], betas=(0.9, 0.98), weight_decay=wanted["weight_decay"]
+            self.parameters, lr=wanted["phases"][0]["rate"], betas=(0.9, 0.98), weight_decay=wanted["weight_decay"]
         )
+        self.schedule = Schedule(wanted["phases"], wanted["warmup"])
         self.batches_seen = 0
         self.curve: list[dict[str, float]] = []
         self._visual: list[torch.Tensor] = []
@@ -77,16 +79,15 @@ class Pretraining:
             lambda _module, _inputs, output: self._visual.append(output)
         )
 
-    def rate(self) -> float:
-        """The learning rate of the next batch."""
-        wanted = self.settings["pretrain"]
-        done = self.batches_seen * wanted["batch"] / wanted["pictures"]
-        return wanted["rate"] * min(1.0, done / wanted["warmup"] + 1e-3, max(0.0, (1.0 - done) / wanted["decay"]))
+    @property
+    def seen(self) -> int:
+        """Pictures seen so far."""
+        return self.batches_seen * int(self.settings["pretrain"]["batch"])
 
     def step(self, batch: dict[str, torch.Tensor], targets: dict[str, torch.Tensor]) -> dict[str, float]:
         """One update on one batch; the losses and the dense heads' accuracies."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
+            group["lr"] = self.schedule.rate(self.seen)
         labels = batch.pop("labels").to(self.device)
         inputs = {name: tensor.to(self.device) for name, tensor in batch.items()}
         targets = {name: tensor.to(self.device) for name, tensor in targets.items()}
@@ -109,7 +110,7 @@ class Pretraining:
         wanted = self.settings["pretrain"]
         told = tell(self.model, self.processor, self.settings["corpus"], "validation", wanted["held_out"])
         overall = figures(told)["overall"]
-        row = {"pictures": self.batches_seen * wanted["batch"], "rate": self.rate(), **losses}
+        row = {"pictures": self.seen, "rate": self.schedule.rate(self.seen), **losses}
         row |= {"held_out_exact": overall["exact"], "held_out_phrases": overall["phrases"]}
         self.curve.append({name: round(float(row[name]), 5) for name in CURVE_COLUMNS})
         tqdm.write(f"{json.dumps(self.curve[-1])}\n  drawn {told[0].sample.description}\n  told  {told[0].text}")
@@ -150,7 +151,7 @@ class Pretraining:
             writer = csv.DictWriter(file, CURVE_COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.curve)
-        summary = {"parameters": parameters, "pictures": wanted["pictures"], "held_out": results}
+        summary = {"parameters": parameters, "pictures": self.schedule.pictures, "held_out": results}
         (HERE / "metrics.json").write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
@@ -173,9 +174,10 @@ def main() -> None:
     if checkpoint.exists():
         run.load(checkpoint)
     run.model.train()
-    total = wanted["pictures"] // wanted["batch"]
+    batches = Batches(settings["corpus"], wanted, run.processor)
+    total = len(batches)
     loader = torch.utils.data.DataLoader(
-        Batches(settings["corpus"], wanted["batch"], total, run.processor),
+        batches,
         sampler=range(run.batches_seen, total),
         batch_size=None,
         num_workers=1,
@@ -188,7 +190,7 @@ def main() -> None:
             run.report(losses)
             run.save(checkpoint)
     run.finish()
-    print(f"models/base holds a model that has seen {wanted['pictures']} pictures; dvc repro fine-tunes it")
+    print(f"models/base holds a model that has seen {run.schedule.pictures} pictures; dvc repro fine-tunes it")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from diagramlens.params import load_params
 from diagramlens.splitting import place
 from held_out import Told, figures
 from pretrain import Pretraining, checkpoint_path
+from schedule import Schedule
 from settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +41,8 @@ def tiny(settings: dict[str, Any]) -> dict[str, Any]:
         "language_width": 64,
         "language_feed_forward": 64,
     }
-    small["pretrain"] |= {"pictures": 8, "batch": 2, "warmup": 0.5}
+    phases = [{"pictures": 4, "rate": 1e-3, "questions": 0.0}, {"pictures": 4, "rate": 0.0, "questions": 1.0}]
+    small["pretrain"] |= {"phases": phases, "batch": 2, "warmup": 2}
     return small
 
 
@@ -123,7 +125,7 @@ def test_figures_are_shares_of_pictures_and_phrases(settings: dict[str, Any]) ->
 
 def test_only_the_description_and_the_end_of_the_turn_are_supervised(tiny: dict[str, Any]) -> None:
     run = Pretraining(tiny, torch.device("cpu"))
-    inputs, _ = Batches(tiny["corpus"], 2, 4, run.processor)[0]
+    inputs, _ = Batches(tiny["corpus"], tiny["pretrain"], run.processor)[0]
     for row, drawn in enumerate(sample(number, tiny["corpus"]) for number in range(2)):
         supervised = inputs["labels"][row][inputs["labels"][row] != -100]
         assert run.processor.tokenizer.decode(supervised) == drawn.description + "<|im_end|>\n"
@@ -131,7 +133,7 @@ def test_only_the_description_and_the_end_of_the_turn_are_supervised(tiny: dict[
 
 def test_a_resumed_run_ends_like_an_uninterrupted_one(tiny: dict[str, Any], tmp_path: Path) -> None:
     whole = Pretraining(tiny, torch.device("cpu"))
-    batches = Batches(tiny["corpus"], 2, 4, whole.processor)
+    batches = Batches(tiny["corpus"], tiny["pretrain"], whole.processor)
     losses = [whole.step(*batches[number])["token_loss"] for number in range(4)]
     killed = Pretraining(tiny, torch.device("cpu"))
     for number in range(2):
@@ -143,8 +145,34 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tiny: dict[str, Any], tmp_
     assert [resumed.step(*batches[number])["token_loss"] for number in (2, 3)] == losses[2:]
 
 
-def test_a_longer_run_shares_its_checkpoint_and_another_corpus_does_not(settings: dict[str, Any]) -> None:
-    longer, other = copy.deepcopy(settings), copy.deepcopy(settings)
-    longer["pretrain"]["pictures"] *= 2
+def test_questions_come_in_the_phase_that_has_them(tiny: dict[str, Any]) -> None:
+    run = Pretraining(tiny, torch.device("cpu"))
+    batches = Batches(tiny["corpus"], tiny["pretrain"], run.processor)
+    assert len(batches) == 4
+    said = [run.processor.tokenizer.decode(row[row != -100]) for row in batches[2][0]["labels"]]
+    for text, number in zip(said, (4, 5), strict=True):
+        drawn = sample(number, tiny["corpus"])
+        answers = {
+            drawn.asked(kind, tiny["pretrain"]["question_seed"] + number)[1] for kind in tiny["pretrain"]["kinds"]
+        }
+        assert text.removesuffix("<|im_end|>\n") in answers
+
+
+def test_the_rate_goes_in_straight_lines_from_phase_to_phase() -> None:
+    phases = [
+        {"pictures": 100, "rate": 1.0, "questions": 0.0},
+        {"pictures": 100, "rate": 0.5, "questions": 0.5},
+        {"pictures": 50, "rate": 0.0, "questions": 1.0},
+    ]
+    schedule = Schedule(phases, warmup=10)
+    assert schedule.pictures == 250
+    assert schedule.rate(5) == pytest.approx(0.501)
+    assert [schedule.rate(seen) for seen in (50, 100, 150, 200, 225, 250)] == pytest.approx([1, 1, 0.75, 0.5, 0.25, 0])
+    assert [schedule.questions(number) for number in (0, 99, 100, 200, 999)] == [0, 0, 0.5, 1, 1]
+
+
+def test_checkpoints_belong_to_one_set_of_parameters(settings: dict[str, Any]) -> None:
+    busy, other = copy.deepcopy(settings), copy.deepcopy(settings)
+    busy["pretrain"]["threads"] += 1
     other["corpus"]["seed"] += 1
-    assert checkpoint_path(longer) == checkpoint_path(settings) != checkpoint_path(other)
+    assert checkpoint_path(busy) == checkpoint_path(settings) != checkpoint_path(other)
