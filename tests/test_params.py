@@ -131,7 +131,7 @@ def test_a_wrong_value_is_told_with_its_key_and_what_is_allowed(
         (
             "lora.dropout",
             "droupout",
-            "lora.droupout = 0.05: unknown key, did you mean dropout? lora has r, alpha, dropout, use_rslora",
+            "lora.droupout = 0.0: unknown key, did you mean dropout? lora has r, alpha, dropout, use_rslora",
         ),
         ("lora", "loar", "loar = {…}: unknown key, did you mean lora? the file has domain, model"),
         (f"{PHASE}.epochs", "epoch", f"{PHASE}.epoch = 1.0: unknown key, did you mean epochs?"),
