@@ -31,14 +31,12 @@ def test_check_prints_what_is_selected(capsys: pytest.CaptureFixture[str]) -> No
 def test_check_tells_every_problem_on_a_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     file = tmp_path / "params.yaml"
-    file.write_text(
-        text.replace("  r: 32 ", "  r: 0 ").replace("  dropout: 0.05", "  droupout: 0.05"), encoding="utf-8"
-    )
+    file.write_text(text.replace("  r: 32 ", "  r: 0 ").replace("  dropout: ", "  droupout: "), encoding="utf-8")
     assert main(["check", "--params", str(file)]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        f"diagramlens check: {file}: lora.droupout = 0.05: unknown key, did you mean dropout? lora has r, alpha, dropout, use_rslora",
+        f"diagramlens check: {file}: lora.droupout = 0.0: unknown key, did you mean dropout? lora has r, alpha, dropout, use_rslora",
         f"diagramlens check: {file}: lora.r = 0: must be at least 1",
     ]
 

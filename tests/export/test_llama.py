@@ -177,5 +177,5 @@ def test_without_the_optional_extra_one_line_names_it(
         sys.modules, "llama_cpp", None
     )  # what Python itself puts there for a module that is not to be had
     assert not is_available()
-    with pytest.raises(ExportError, match=r"^llama-cpp-python is not installed: [^\n]*\[llama\][^\n]*$"):
+    with pytest.raises(ExportError, match=r"^llama-cpp-python is not installed: [^\n]*requirements-llama\.txt[^\n]*$"):
         opened(files, "f16", entry(untied_dir))

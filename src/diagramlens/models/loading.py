@@ -146,6 +146,10 @@ def _load_base(
             raise LoadingError(
                 f"{entry.source}: {len(keys)} {what} weights for family {family.name}, the first is {sorted(keys)[0]}"
             )
+    for parameter in model.parameters():
+        # transformers 5.23 leaves a quantised folder's other weights in the type they were stored in, and casts their biases.
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype)
     return model
 
 
