@@ -99,6 +99,38 @@ def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:
     )
 
 
+def _check_sizes(
+    vision_depth: int, vision_width: int, language_width: int, language_heads: int, language_feed_forward: int
+) -> None:
+    for name, width in (
+        ("vision_width", vision_width),
+        ("language_width", language_width),
+        ("language_feed_forward", language_feed_forward),
+    ):
+        if width % 32:
+            raise ScratchError(f"{name} = {width}: a multiple of 32, the block size of Q8_0")
+    if vision_depth < 3:
+        raise ScratchError(
+            f"vision_depth = {vision_depth}: at least 3, or GGUF readers do not recognise the vision part"
+        )
+    head = language_width // language_heads
+    if language_width % language_heads or head % 8:
+        raise ScratchError(
+            f"language_width / language_heads = {language_width} / {language_heads}: a multiple of 8 per head"
+        )
+
+
+def _rotations(head: int) -> dict[str, Any]:
+    """M-RoPE over a head of `head` channels, its rotations shared out to time, height and width as 2 : 3 : 3, as published."""
+    spatial = (head // 2 - head // 8) // 2
+    return {
+        "rope_type": "default",
+        # The published 1e6 spreads rotations over 32k positions; our sequences are hundreds long.
+        "rope_theta": 10000.0,
+        "mrope_section": [head // 2 - 2 * spatial, spatial, spatial],
+    }
+
+
 def build_qwen2_vl(
     tokenizer: PreTrainedTokenizerBase,
     *,
@@ -117,24 +149,7 @@ def build_qwen2_vl(
     Widths are in channels. Raises ScratchError for sizes that no GGUF reader takes: fewer than 3 vision layers, widths that are
     no multiple of 32 (the block of Q8_0), or a head that M-RoPE's three sections cannot share.
     """
-    for name, width in (
-        ("vision_width", vision_width),
-        ("language_width", language_width),
-        ("language_feed_forward", language_feed_forward),
-    ):
-        if width % 32:
-            raise ScratchError(f"{name} = {width}: a multiple of 32, the block size of Q8_0")
-    if vision_depth < 3:
-        raise ScratchError(
-            f"vision_depth = {vision_depth}: at least 3, or GGUF readers do not recognise the vision part"
-        )
-    head = language_width // language_heads
-    if language_width % language_heads or head % 8:
-        raise ScratchError(
-            f"language_width / language_heads = {language_width} / {language_heads}: a multiple of 8 per head"
-        )
-    temporal = head // 8
-    spatial = (head // 2 - temporal) // 2
+    _check_sizes(vision_depth, vision_width, language_width, language_heads, language_feed_forward)
     config = Qwen2VLConfig(
         text_config={
             "vocab_size": len(tokenizer),
@@ -145,12 +160,7 @@ def build_qwen2_vl(
             "num_key_value_heads": language_kv_heads,
             "max_position_embeddings": 32768,
             "rms_norm_eps": 1e-6,
-            "rope_parameters": {
-                "rope_type": "default",
-                # The published 1e6 spreads rotations over 32k positions; our sequences are hundreds long.
-                "rope_theta": 10000.0,
-                "mrope_section": [head // 2 - 2 * spatial, spatial, spatial],
-            },
+            "rope_parameters": _rotations(language_width // language_heads),
             "bos_token_id": _id(tokenizer, "<|endoftext|>"),
             "eos_token_id": _id(tokenizer, "<|im_end|>"),
             "pad_token_id": _id(tokenizer, "<|endoftext|>"),
