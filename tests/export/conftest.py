@@ -14,20 +14,11 @@ from diagramlens.export.merge import Sample
 from diagramlens.models.families import FAMILIES, lora_targets
 from diagramlens.models.loading import load_model, load_processor, write_adapter_base
 from diagramlens.params import ModelEntry
+from tests.tiny_entry import tiny_entry
 
 
 def entry_of(folder: Path) -> ModelEntry:
-    return ModelEntry(
-        family="qwen2-vl",
-        source=str(folder),
-        revision=None,
-        min_pixels=3136,
-        max_pixels=200704,
-        micro_batch=1,
-        rate_scale=1.0,
-        four_bit=True,
-        gradient_checkpointing=False,
-    )
+    return tiny_entry(folder, micro_batch=1)
 
 
 def vivid(folder: Path, out: Path, *, dtype: torch.dtype = torch.float32, tied: bool = True) -> Path:

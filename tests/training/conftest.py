@@ -15,6 +15,7 @@ from diagramlens.params import Lora, ModelEntry, Phase, Train
 from diagramlens.records import Diagram, Question, write_shards
 from diagramlens.training.conversation import Pictures
 from diagramlens.training.recipe import Machine, Trained, train_recipe
+from tests.tiny_entry import tiny_entry
 
 
 def picture(number: int) -> bytes:
@@ -47,17 +48,7 @@ def questions() -> list[Question]:
 
 @pytest.fixture(scope="session")
 def entry(tiny_model_dir: Path) -> ModelEntry:
-    return ModelEntry(
-        family="qwen2-vl",
-        source=str(tiny_model_dir),
-        revision=None,
-        min_pixels=3136,
-        max_pixels=200704,
-        micro_batch=4,
-        rate_scale=10.0,
-        four_bit=False,
-        gradient_checkpointing=False,
-    )
+    return tiny_entry(tiny_model_dir, rate_scale=10.0, four_bit=False)
 
 
 def phase_of(four_bit: bool = False, name: str = "phase", **trained: tuple[str, float]) -> Phase:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from diagramlens.domains.circuits.layout import Point, Scene, Segment
+from diagramlens.domains.circuits.layout import Islands, Point, Scene, Segment
 from diagramlens.domains.circuits.styles import Style, font
 
 _OVERSAMPLING = 3
@@ -198,14 +198,17 @@ def _draw_symbol(pen: _Pen, segment: Segment) -> _Symbol:
 # Each symbol returns how far it reaches from the middle along the wire, and across it.
 
 
+def _box_symbol(pen: _Pen, frame: _Frame, half: float, breadth: float, filled: bool) -> tuple[float, float]:
+    pen.polygon(
+        [frame.at(u, v) for u, v in ((-half, -breadth), (half, -breadth), (half, breadth), (-half, breadth))], filled
+    )
+    return half, breadth
+
+
 def _resistor(pen: _Pen, frame: _Frame, half: float) -> tuple[float, float]:
     breadth = 5.0 * pen.unit
     if pen.style.name == "european":
-        pen.polygon(
-            [frame.at(-half, -breadth), frame.at(half, -breadth), frame.at(half, breadth), frame.at(-half, breadth)],
-            filled=False,
-        )
-        return half, breadth
+        return _box_symbol(pen, frame, half, breadth, filled=False)
     peaks = 6
     step = 2 * half / peaks
     zigzag = [frame.at(-half + step * (k + 0.5), breadth if k % 2 else -breadth) for k in range(peaks)]
@@ -216,11 +219,7 @@ def _resistor(pen: _Pen, frame: _Frame, half: float) -> tuple[float, float]:
 def _inductor(pen: _Pen, frame: _Frame, half: float) -> tuple[float, float]:
     breadth = 5.0 * pen.unit
     if pen.style.name == "european":
-        pen.polygon(
-            [frame.at(-half, -breadth), frame.at(half, -breadth), frame.at(half, breadth), frame.at(-half, breadth)],
-            filled=True,
-        )
-        return half, breadth
+        return _box_symbol(pen, frame, half, breadth, filled=True)
     humps = 4
     radius = half / humps
     # Humps rise above a level coil and to the left of an upright one, whichever terminal comes first.
@@ -362,20 +361,15 @@ def _draw_nodes(pen: _Pen, scene: Scene) -> None:
 
 def node_numbers(scene: Scene) -> dict[Point, int]:
     """The electrical node of every junction: 0 for what wires join to ground, the others numbered from 1 in reading order."""
-    parent = {end: end for segment in scene.segments for end in (segment.start, segment.end)}
-
-    def root(point: Point) -> Point:
-        while parent[point] != point:
-            point = parent[point]
-        return point
-
+    wires = Islands()
     for segment in scene.segments:
         if segment.kind == "W":
-            parent[root(segment.end)] = root(segment.start)
-    numbers = {root(scene.ground): 0}
-    for point in sorted(parent, key=lambda p: (p[1], p[0])):
-        numbers.setdefault(root(point), len(numbers))
-    return {point: numbers[root(point)] for point in sorted(parent)}
+            wires.join(segment.start, segment.end)
+    points = {end for segment in scene.segments for end in (segment.start, segment.end)}
+    numbers = {wires.root(scene.ground): 0}
+    for point in sorted(points, key=lambda p: (p[1], p[0])):
+        numbers.setdefault(wires.root(point), len(numbers))
+    return {point: numbers[wires.root(point)] for point in sorted(points)}
 
 
 def _box(points: Iterable[tuple[float, float]]) -> Box:

@@ -191,13 +191,13 @@ def _fill(
 def solvable(elements: Iterable[Element]) -> bool:
     """Whether the circuit has one solution for almost all values: see the module's first lines."""
     elements = tuple(elements)
-    wires = _Islands()
+    wires = Islands()
     if not all(wires.join(e.start, e.end) for e in elements if e.kind == "W"):
         return False  # a loop of wires
     parts = [(e.kind, wires.root(e.start), wires.root(e.end)) for e in elements if e.kind != "W"]
     if any(first == second for _, first, second in parts):
         return False  # a shorted part
-    voltages, rest = _Islands(), _Islands()
+    voltages, rest = Islands(), Islands()
     if not all(voltages.join(first, second) for kind, first, second in parts if kind == "V"):
         return False  # a loop of voltage sources
     for kind, first, second in parts:
@@ -208,7 +208,7 @@ def solvable(elements: Iterable[Element]) -> bool:
     )  # no cut of current sources
 
 
-class _Islands:
+class Islands:
     """Union-find over junctions or points."""
 
     def __init__(self) -> None:
