@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sympy
+from PIL import Image
 
 from diagramlens.domains.circuits.command import add_arguments, run
 
@@ -69,6 +73,109 @@ def test_a_wrong_option_gives_one_line(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith(f"diagramlens solve: {circuit}: ")
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+
+
+SALLEN_KEY = """Sallen-Key low pass
+Vin 1 0 AC 1
+R1 1 2 10k
+R2 2 3 10k
+C1 2 4 20n
+C2 3 0 10nF
+E1 4 0 opamp 3 4
+.end
+"""
+STAGE = "VDD 4 0 5; up, supply\nV1 1 0\nM1 2 1 0 nmos\nR1 4 2 10k\nC1 2 0 1p\nP1 2 0; down, port\n"
+
+
+def test_left_to_itself_it_reports_poles_zeros_gains_and_a_table_and_says_what_it_guessed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "filter.cir"
+    path.write_text(SALLEN_KEY)
+    assert solve(path) == 0
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert lines[0] == "V(4,0)/Vin = 1/(C1*C2*R1*R2*s**2+C2*R1*s+C2*R2*s+1)"
+    assert "poles           : -5000 ± 5000j rad/s" in lines
+    assert "zeros           : none" in lines
+    assert "DC gain         : 1 (0.00 dB)" in lines
+    assert "cut-off         : 1.125 kHz" in lines
+    assert re.search(r"^ +1 kHz +-2\.\d\d dB +-8\d\.\d°$", printed.out, re.MULTILINE)
+    assert printed.err.splitlines() == [
+        "diagramlens solve: line 1 is taken as the title: Sallen-Key low pass",
+        "diagramlens solve: from Vin, the only source (--source names another)",
+        "diagramlens solve: to V(4,0), the output of E1 (--output names another)",
+    ]
+
+
+def test_a_transistor_circuit_is_linearised_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "stage.sch"
+    path.write_text(STAGE)
+    assert solve(path) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("V(2,0)/V1 = -R1*gm1*ro1/(C1*R1*ro1*s+R1+ro1)\n")
+    assert "gm1 has no numeric value" in printed.out
+    assert "small-signal circuit: models in place of M1" in printed.err
+    assert "shorted: VDD" in printed.err
+    assert "the port P1" in printed.err
+
+
+def test_numbers_for_symbols_give_a_response(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "stage.sch"
+    path.write_text(STAGE)
+    assert solve(path, "--set", "gm1=2m", "--set", "ro1=10k", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["transfer"]["text"] == "-R1*gm1*ro1/(C1*R1*ro1*s+R1+ro1)"
+    assert record["dc_gain"] == -10
+    assert record["poles_rad_s"] == [[-2e8, 0.0]]
+    assert len(record["bode"]["hz"]) == len(record["bode"]["db"]) == len(record["bode"]["degrees"])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_the_bode_plot_is_written(circuit: Path, suffix: str, capsys: pytest.CaptureFixture[str]):
+    out = circuit.with_suffix(suffix)
+    assert solve(circuit, "--plot", str(out)) == 0
+    assert f"{out} shows the Bode plot" in capsys.readouterr().err
+    if suffix == ".png":
+        with Image.open(out) as picture:
+            assert picture.size == (1080, 780)
+            # A curve is really there: pixels of its colour.
+            assert (np.asarray(picture.convert("RGB")) == (31, 95, 168)).all(axis=2).sum() > 1000
+    else:
+        assert "<svg" in out.read_text()[:600]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("V1 1 0\nV2 2 0\nR1 1 2", (), "there are several sources, V1, V2: say which"),
+        ("R1 1 2\nR2 2 1", (), "there is no independent source"),
+        ("V1 1 0", (), "no part whose voltage could be meant"),
+        ("V1 1 0\nR1 1 0 1k\nI1 2 0\nR2 2 3", ("--source", "V1"), "node 2 floats"),
+        ("V1 1 0 5\nV2 1 0 3\nR1 1 0 1k", ("--source", "V1"), "V2 closes a loop of voltage sources"),
+        ("V1 1 0\nR1 1 0\nG1 2 0 1 0", (), "the equations are singular"),
+        ("V1 1 0\nR1 1 2\nR1 2 0", (), "line 3: duplicate name 'R1'"),
+        ("V1 1 0\nZ1 1 2", (), "line 2: unknown part letter 'Z'"),
+        ("V1 1 0\nR1 1 0 4.7q", (), "'4.7q' is no value"),
+        ("V1 1 0\nR1 1 2 0\nR2 2 0 1k", (), "R1 has the value 0"),
+        ("V1 1 0\nR1 1 2 1k\nC1 2 0", ("--plot", "x.png"), "there is no Bode plot: C1 has no numeric value"),
+        ("V1 1 0\nR1 1 2 1k\nR2 2 0 1k", ("--plot", "x.pdf"), "a plot is written as .png or .svg"),
+        ("V1 1 0\nR1 1 0", ("--set", "R9=1k"), "--set R9: there is no such part or symbol"),
+        ("V1 1 0\nR1 1 0", ("--set", "R1"), "'R1' is not of the form gm1=2m"),
+        ("V1 1 0\nR1 1 0", ("--set", "R1=4q"), "'4q' is no value"),
+        (STAGE, ("--source", "VDD", "--output", "2,0"), "no independent source 'VDD'"),
+    ],
+)
+def test_a_circuit_without_an_answer_gives_one_line(
+    tmp_path: Path, content: str, options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "bad.cir"
+    path.write_text(content)
+    assert solve(path, *options) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
     assert message in printed.err
     assert printed.err.count("\n") == 1
 

@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diagramlens.domains.circuits.layout import Element, Layout, LayoutError, place, scene, schematic, solvable
-from diagramlens.domains.circuits.netlist import merge_wires, parse_netlist
+from diagramlens.domains.circuits.determined import solvable
+from diagramlens.domains.circuits.layout import Layout, LayoutError, mirrored, scene
+from diagramlens.domains.circuits.meshes import place
+from diagramlens.domains.circuits.netlist import merge_wires, parse_netlist, topology_group
+from diagramlens.domains.circuits.scene import Segment
+from diagramlens.domains.circuits.schematic import schematic
 from diagramlens.domains.circuits.solve import transfer
 
 seeds = st.integers(min_value=0, max_value=2**32)
@@ -23,14 +27,14 @@ def placed(seed: int, level: int = 1) -> tuple[Layout, str]:
 
 def joined(layout: Layout) -> set[frozenset[tuple[str, int]]]:
     """Which terminals of which parts lie at one node, by following the layout's wires."""
-    node = {end: {end} for e in layout.elements for end in (e.start, e.end)}
-    for element in layout.elements:
+    node = {end: {end} for e in layout.segments for end in (e.start, e.end)}
+    for element in layout.segments:
         if element.kind == "W":
             union = node[element.start] | node[element.end]
             for junction in union:
                 node[junction] = union
     terminals: dict[frozenset[tuple[int, int]], set[tuple[str, int]]] = {}
-    for element in layout.elements:
+    for element in layout.segments:
         if element.kind != "W":
             for pin, end in enumerate((element.start, element.end)):
                 terminals.setdefault(frozenset(node[end]), set()).add((element.name, pin))
@@ -64,7 +68,7 @@ def test_every_placed_circuit_has_a_transfer_function_to_each_of_its_parts(seed:
 @given(seeds, st.sampled_from([0, 1]))
 def test_a_level_holds_its_own_parts_and_at_least_one_source(seed: int, level: int) -> None:
     layout, _ = placed(seed, level)
-    kinds = [element.kind for element in layout.elements if element.kind != "W"]
+    kinds = [element.kind for element in layout.segments if element.kind != "W"]
     assert 3 <= len(kinds) <= 7
     assert set(kinds) & set("VI")
     assert bool(set(kinds) & set("LC")) == (level == 1)
@@ -72,7 +76,7 @@ def test_a_level_holds_its_own_parts_and_at_least_one_source(seed: int, level: i
 
 def test_numbers_do_not_follow_the_reading_order() -> None:
     orders = {
-        tuple(e.name for e in place(0, (6, 7), (3, 3), random.Random(seed)).elements if e.kind == "R")
+        tuple(e.name for e in place(0, (6, 7), (3, 3), random.Random(seed)).segments if e.kind == "R")
         for seed in range(40)
     }
     assert any(list(names) != sorted(names) for names in orders)
@@ -80,12 +84,12 @@ def test_numbers_do_not_follow_the_reading_order() -> None:
 
 def test_the_direction_is_the_way_from_first_to_second_terminal() -> None:
     elements = (
-        Element("V", "V1", "5", start=(1, 0), end=(0, 0)),
-        Element("R", "R1", "1k", start=(0, 0), end=(0, 1), marked=True),
-        Element("W", "W", "", start=(0, 1), end=(1, 1)),
-        Element("W", "W", "", start=(1, 0), end=(1, 1)),
+        Segment("V", "V1", "5", start=(1, 0), end=(0, 0)),
+        Segment("R", "R1", "1k", start=(0, 0), end=(0, 1), voltage="vo"),
+        Segment("W", "W", "", start=(0, 1), end=(1, 1)),
+        Segment("W", "W", "", start=(1, 0), end=(1, 1)),
     )
-    text = schematic(scene(Layout(0, elements, ground=(1, 0)), 56, random.Random(0)))
+    text = schematic(scene(Layout(0, "grid", elements, ((1, 0),)), 56, random.Random(0)))
     assert text == "R1 a b 1k; right, v=vo\nV1 e a 5; up\nW b f; down\nW e f; right\nW e 0; down, ground\n"
 
 
@@ -103,14 +107,14 @@ SQUARE = [((0, 0), (0, 1)), ((0, 1), (1, 1)), ((1, 0), (1, 1)), ((0, 0), (1, 0))
 )
 def test_circuits_without_a_solution_are_not_drawn(kinds: str, why: str) -> None:
     elements = [
-        Element(kind, f"{kind}{n}", "1", *ends) for n, (kind, ends) in enumerate(zip(kinds, SQUARE, strict=True))
+        Segment(kind, f"{kind}{n}", "1", *ends) for n, (kind, ends) in enumerate(zip(kinds, SQUARE, strict=True))
     ]
     assert not solvable(elements), why
 
 
 def test_a_plain_loop_is_drawn() -> None:
     assert solvable(
-        Element(kind, f"{kind}{n}", "1", *ends) for n, (kind, ends) in enumerate(zip("VRRW", SQUARE, strict=True))
+        Segment(kind, f"{kind}{n}", "1", *ends) for n, (kind, ends) in enumerate(zip("VRRW", SQUARE, strict=True))
     )
 
 
@@ -122,3 +126,22 @@ def test_sizes_without_room_for_a_circuit_are_refused_by_name(
 ) -> None:
     with pytest.raises(LayoutError, match=r"level|grid"):
         place(level, parts, grid, random.Random(0))
+
+
+@settings(max_examples=50, deadline=None)
+@given(seeds)
+def test_a_mirrored_circuit_is_the_same_circuit(seed: int) -> None:
+    layout, text = placed(seed)
+    other = mirrored(layout)
+    turned = schematic(scene(other, 56, random.Random(seed)))
+    assert topology_group(parse_netlist(turned)) == topology_group(parse_netlist(text))
+
+
+def test_the_weights_of_one_two_and_three_sources_are_kept() -> None:
+    def sources(weights: tuple[float, float, float], seed: int) -> int:
+        layout = place(0, (6, 8), (3, 4), random.Random(seed), weights)
+        return sum(part.kind in "VI" for part in layout.segments)
+
+    assert {sources((0.0, 0.0, 1.0), seed) for seed in range(20)} == {3}
+    assert {sources((0.0, 1.0, 0.0), seed) for seed in range(20)} == {2}
+    assert {sources((1.0, 1.0, 1.0), seed) for seed in range(60)} == {1, 2, 3}

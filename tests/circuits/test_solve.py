@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +12,7 @@ import sympy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from diagramlens.domains.circuits.netlist import Netlist, Part, parse_netlist, value_of
+from diagramlens.domains.circuits.netlist import Netlist, Part, format_netlist, parse_netlist, value_of
 from diagramlens.domains.circuits.solve import (
     SolveError,
     operating_point,
@@ -19,7 +20,9 @@ from diagramlens.domains.circuits.solve import (
     transfer,
     transfer_across,
     transfer_text,
+    voltage,
 )
+from diagramlens.teachers.numeric_solve import NumericError, agrees
 
 
 def answer(text: str, source: str, positive: str, negative: str = "0", **options: bool) -> str:
@@ -139,6 +142,8 @@ def test_symbols_of_a_circuit_are_its_parts_but_not_its_sources():
         ("V1 1 0\nV2 1 0\nR1 1 0", "V1", "1", "0", "V2 closes a loop of voltage sources"),
         ("V1 1 0\nW 1 0\nR1 1 0", "V1", "1", "0", "V1 closes a loop of voltage sources"),
         ("V1 1 0\nR1 1 0\nG1 2 0 1 0", "V1", "2", "0", "the equations are singular"),
+        ("V1 1 0\nR1 1 2\nR2 2 0\nE1 3 0 opamp 1 2", "V1", "3", "0", "an ideal op-amp needs feedback from its output"),
+        ("V1 1 0\nR1 1 2\nE1 1 0 opamp 0 2", "V1", "2", "0", "E1 closes a loop of voltage sources"),
     ],
 )
 def test_what_cannot_be_solved_says_why_in_one_line(text: str, source: str, positive: str, negative: str, message: str):
@@ -223,6 +228,107 @@ def test_symbolic_answers_equal_numeric_analysis_at_random_points(netlist: Netli
         assert above / below == pytest.approx(voltages[sorted(netlist.nodes).index(node)], rel=1e-6, abs=1e-9)
 
 
+@st.composite
+def active_circuits(draw: st.DrawFn) -> Netlist:
+    """A random network with op-amps, transistors and controlled sources put anywhere in it."""
+    passive = draw(random_circuits())
+    nodes = st.sampled_from(sorted(passive.nodes))
+    lines = []
+    for index in range(draw(st.integers(1, 2))):
+        a, b, c = draw(nodes), draw(nodes), draw(nodes)
+        shapes = [
+            f"E9{index} x{index} 0 opamp {a} {b}\nR9{index} x{index} {b}",
+            f"E9{index} x{index} 0 opamp {a} {b} A{index}\nR9{index} x{index} {c}",
+            f"M9{index} {a} {b} {c} nmos",
+            f"Q9{index} {a} {b} {c} pnp",
+            f"F9{index} {a} {b} V0",
+            f"H9{index} x{index} {a} V0\nR9{index} x{index} {b}",
+        ]
+        lines.append(draw(st.sampled_from(shapes)))
+    return parse_netlist("\n".join([format_netlist(passive), *lines]))
+
+
+@given(active_circuits())
+@settings(max_examples=120, deadline=None)
+def test_circuits_with_opamps_and_transistors_equal_an_independent_numeric_solution(netlist: Netlist):
+    for node in netlist.nodes[-2:]:
+        try:
+            result = transfer(netlist, "V0", node, "0")
+            assert agrees(netlist, "V0", node, "0", result.numerator, result.denominator, seed=node)
+        except SolveError as error:
+            assert "singular" in str(error) or "loop" in str(error) or "floats" in str(error)
+        except NumericError:
+            assume(False)
+
+
+@given(random_circuits(), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_a_network_without_active_parts_is_reciprocal(netlist: Netlist, rng: random.Random):
+    passive = tuple(part for part in netlist.parts if part.kind in "RLC")
+    first, second = rng.choice(netlist.nodes), rng.choice(netlist.nodes)
+    there = Netlist((*passive, Part("I9", "I", ("0", first), None)))
+    back = Netlist((*passive, Part("I9", "I", ("0", second), None)))
+    try:
+        assert transfer(there, "I9", second, "0") == transfer(back, "I9", first, "0")
+    except SolveError as error:
+        assert "floats" in str(error) or "no node" in str(error)
+
+
+@given(active_circuits())
+@settings(max_examples=30, deadline=None)
+def test_a_voltage_is_the_sum_of_what_each_source_makes_of_it(netlist: Netlist):
+    node = netlist.nodes[-1]
+    sources = [part.name for part in netlist.parts if part.kind in "VI"]
+    try:
+        together = voltage(netlist, node, "0").rational()
+        apart = {name: transfer(netlist, name, node, "0") for name in sources}
+    except SolveError:
+        return
+    point = {name: Fraction(index + 2, 7) for index, name in enumerate([*symbols_of(netlist), *sources])}
+
+    def value(text: str) -> Fraction:
+        return Fraction(eval(text, {"__builtins__": {}}, point))  # noqa: S307 - our own sum of products
+
+    assume(value(together.denominator) != 0 and all(value(one.denominator) != 0 for one in apart.values()))
+    total = sum(value(one.numerator) / value(one.denominator) * point[name] for name, one in apart.items())
+    assert value(together.numerator) / value(together.denominator) == total
+
+
+@given(random_circuits(), st.randoms(use_true_random=False))
+@settings(max_examples=30, deadline=None)
+def test_values_put_in_first_or_last_give_the_same_answer(netlist: Netlist, rng: random.Random):
+    valued = Netlist(tuple(replace(part, value=str(rng.randint(1, 9))) for part in netlist.parts))
+    node = netlist.nodes[-1]
+    try:
+        symbolic, numeric = transfer(valued, "V0", node, "0"), transfer(valued, "V0", node, "0", symbols=False)
+    except SolveError:
+        return
+    point = {part.name: sympy.Integer(part.value or 0) for part in valued.parts} | {"s": sympy.Symbol("s")}
+    whole = [sympy.sympify(text, locals=point) for text in (symbolic.numerator, symbolic.denominator)]
+    assume(whole[1] != 0)
+    assert sympy.cancel(whole[0] / whole[1] - sympy.sympify(f"({numeric.numerator})/({numeric.denominator})")) == 0
+
+
+def test_scaling_all_impedances_leaves_a_voltage_ratio_as_it_is_and_scales_an_impedance():
+    scaled = "R1 1 2 {r}k\nL1 2 3 {r}m\nC1 3 0 {c}u\nR2 3 0 {r}k"
+    one, five = (scaled.format(r=r, c=c) for r, c in ((1, 1), (5, "0.2")))
+    assert answer(f"V1 1 0\n{one}", "V1", "3", symbols=False) == answer(f"V1 1 0\n{five}", "V1", "3", symbols=False)
+    first, second = (transfer(parse_netlist(f"I1 0 1\n{text}"), "I1", "1", "0", symbols=False) for text in (one, five))
+    ratio = sympy.sympify(f"(({second.numerator})/({second.denominator}))/(({first.numerator})/({first.denominator}))")
+    assert sympy.cancel(ratio) == 5
+
+
+def test_a_symbol_may_name_a_resistance_and_a_capacitance_at_once():
+    assert answer("V1 1 0\nR1 1 2 X\nC1 2 0 X", "V1", "2") == "1/(X**2*s+1)"
+    assert answer("V1 1 0\nR1 1 2 X\nE1 3 0 2 0 X\nR2 2 0 X\nR3 3 0", "V1", "3") == "X/2"
+
+
+def test_a_port_changes_nothing_and_a_branch_of_ports_alone_floats():
+    assert answer("V1 1 0\nR1 1 2\nR2 2 0\nP1 2 0; down, port", "V1", "2") == "R2/(R1+R2)"
+    with pytest.raises(SolveError, match="node 3 floats"):
+        transfer(parse_netlist("V1 1 0\nR1 1 0\nP1 1 3"), "V1", "1", "0")
+
+
 @given(random_circuits())
 @settings(max_examples=25, deadline=None)
 def test_numerator_and_denominator_are_coprime_with_a_positive_leading_term(netlist: Netlist):
@@ -293,6 +399,15 @@ def test_operating_points_satisfy_every_law_exactly(netlist: Netlist, rng: rando
             case "G":
                 assert current == value * (point.voltages[part.nodes[2]] - point.voltages[part.nodes[3]])
     assert set(leaving.values()) == {0}
+
+
+def test_opamps_and_ports_have_operating_points_and_powers_balance():
+    netlist = parse_netlist("V1 1 0 2\nR1 1 2 1k\nR2 2 3 5k\nE1 3 0 opamp 0 2\nR3 3 0 1k\nP1 3 0; down, port")
+    point = operating_point(netlist)
+    assert (point.voltages["2"], point.voltages["3"]) == (0, -10)
+    assert point.currents["E1"] == Fraction(12, 1000)  # into the output: 10 mA of R3 and 2 mA of R2
+    assert point.power(netlist.part("R3")) == Fraction(1, 10)
+    assert sum(point.power(part) for part in netlist.parts) == 0
 
 
 @pytest.mark.parametrize(

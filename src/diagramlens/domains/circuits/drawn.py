@@ -9,19 +9,25 @@ from __future__ import annotations
 import json
 import multiprocessing
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from hashlib import blake2b
 from typing import Any
 
-from diagramlens.domains.circuits.draw import encode_png
-from diagramlens.domains.circuits.sampling import CircuitRecipe, sample_circuit, sample_look
+from diagramlens.domains.circuits.png import encode_png
+from diagramlens.domains.circuits.recipe import CircuitRecipe
+from diagramlens.domains.circuits.sampling import Circuit, paint, sample_circuit, sample_look, told
+from diagramlens.domains.circuits.size import part_count
 from diagramlens.records import Diagram
 from diagramlens.runtime import die_with_parent
 
+DRAWN = "drawn"
+"""The source of a diagram drawn here; behind a slash stands its shape: `drawn/ladder`."""
+
 _CHUNK = 32
+_COUNTED = ("by_level", "by_style", "by_degradation", "by_shape", "by_parts")
 
 
 def draw_diagram(number: int, recipe: CircuitRecipe, seed: int) -> Diagram:
@@ -29,18 +35,18 @@ def draw_diagram(number: int, recipe: CircuitRecipe, seed: int) -> Diagram:
     digest = blake2b(f"diagramlens/{seed}/{number}".encode(), digest_size=8).digest()
     rng = random.Random(int.from_bytes(digest))
     circuit = sample_circuit(recipe, rng)
-    style = sample_look(recipe, rng)
-    picture, objects = circuit.paint(style)
+    look = sample_look(recipe, rng)
+    picture, objects = paint(circuit, look)
     return Diagram(
         id=f"circuit-{seed}-{number:07d}",
         group=circuit.group,
         domain="circuits",
         level=circuit.level,
-        style=style.name,
+        style=look.name,
         image=encode_png(picture),
-        truth=circuit.truth,
-        objects=json.dumps([drawn.record() for drawn in objects]),
-        source="drawn",
+        truth=told(circuit, look),
+        objects=json.dumps([drawn.record() for drawn in objects], ensure_ascii=False),
+        source=f"{DRAWN}/{circuit.shape if isinstance(circuit, Circuit) else 'block_diagram'}",
         questions="[]",
     )
 
@@ -63,31 +69,29 @@ class Tally:
     """Counts diagrams that flow by, for metrics/generate.json."""
 
     def __init__(self) -> None:
-        self._levels: Counter[str] = Counter()
-        self._styles: Counter[str] = Counter()
-        self._parts: Counter[str] = Counter()
-        self._groups: set[str] = set()
+        self._counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
+        self._groups: dict[str, set[str]] = defaultdict(set)
 
     def watch(self, diagrams: Iterable[Diagram]) -> Iterator[Diagram]:
         """Pass the diagrams on and count them."""
         for diagram in diagrams:
-            self._levels[f"level_{diagram.level}"] += 1
-            self._styles[diagram.style] += 1
-            self._parts[f"parts_{part_count(diagram.truth)}"] += 1
-            self._groups.add(diagram.group)
+            level = f"level_{diagram.level}"
+            style, _, degradation = diagram.style.partition("/")
+            self._counts["by_level"][level] += 1
+            self._counts["by_style"][style] += 1
+            self._counts["by_degradation"][degradation or "clean"] += 1
+            self._counts["by_parts"][f"parts_{part_count(diagram.truth) or 'unknown'}"] += 1
+            source, _, shape = diagram.source.partition("/")
+            if source == DRAWN:
+                self._counts["by_shape"][shape] += 1
+            self._groups[level].add(diagram.group)
             yield diagram
 
     def metrics(self) -> dict[str, Any]:
-        """Diagrams in all and by level, style and number of parts, and the number of distinct topologies."""
+        """Diagrams in all and by level, style, degradation, shape (of those drawn here) and parts, and the distinct topologies."""
         return {
-            "diagrams": sum(self._levels.values()),
-            "distinct_topologies": len(self._groups),
-            "by_level": dict(self._levels),
-            "by_style": dict(self._styles),
-            "by_parts": dict(self._parts),
+            "diagrams": sum(self._counts["by_level"].values()),
+            "distinct_topologies": len(set().union(*self._groups.values())),
+            "distinct_topologies_by_level": {level: len(groups) for level, groups in self._groups.items()},
+            **{name: dict(counts) for name, counts in self._counts.items()},
         }
-
-
-def part_count(truth: str) -> int:
-    """Parts of a circuit, sources included, wires not."""
-    return sum(1 for line in truth.splitlines() if line.strip() and not line.startswith("W"))

@@ -9,20 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
-from flint import Ordering, fmpz_mpoly, fmpz_mpoly_ctx
+from flint import Ordering, fmpq_mpoly_ctx, fmpz_mpoly_ctx
 
-Row = dict[int, fmpz_mpoly]
+# fmpz_mpoly or fmpq_mpoly: what is done here is the same for both, which a union of the two types cannot say.
+Polynomial = Any
+Row = dict[int, Polynomial]
 
 
 @lru_cache(maxsize=256)
-def ring(variables: int) -> tuple[fmpz_mpoly_ctx, tuple[fmpz_mpoly, ...]]:
-    """The ring of s (generator 0) and as many other variables, with its generators."""
-    context = fmpz_mpoly_ctx.get(("s", *(f"x{index}" for index in range(variables))), Ordering.degrevlex)
+def ring(variables: int, *, fractions: bool = False) -> tuple[Any, tuple[Polynomial, ...]]:
+    """The ring of s (generator 0) and as many other variables, with its generators; over the integers, or over fractions."""
+    names = ("s", *(f"x{index}" for index in range(variables)))
+    context = (fmpq_mpoly_ctx if fractions else fmpz_mpoly_ctx).get(names, Ordering.degrevlex)
     return context, context.gens()
 
 
-def eliminate(rows: list[Row], size: int, one: fmpz_mpoly) -> tuple[fmpz_mpoly, fmpz_mpoly] | None:
+def eliminate(rows: list[Row], size: int, one: Polynomial) -> tuple[Polynomial, Polynomial] | None:
     """The quotient c·A⁻¹·b of the bordered matrix [[A, b], [c, 0]], as numerator and denominator; None when A is singular.
 
     Every stored row is its `level` times the row of the Schur complement, `level` being the pivot of the last step that changed it.
@@ -80,6 +84,7 @@ def _pivot(rows: Sequence[Row], active: set[int], size: int) -> tuple[int, int] 
     return None if best is None else best[2:]
 
 
-def cancel(numerator: fmpz_mpoly, denominator: fmpz_mpoly) -> tuple[fmpz_mpoly, fmpz_mpoly]:
+def cancel(numerator: Polynomial, denominator: Polynomial) -> tuple[Polynomial, Polynomial]:
+    """Both without their greatest common divisor."""
     common = numerator.gcd(denominator)
     return (numerator, denominator) if common.is_one() else (numerator / common, denominator / common)

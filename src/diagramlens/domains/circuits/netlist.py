@@ -1,14 +1,22 @@
 """Netlists: the text of a circuit, read and written, and the topology that circuits are grouped by.
 
 The text is SPICE's with lcapy's additions: one part a line, its name (whose first letter is its kind), its nodes, a value, and after a
-semicolon hints for drawing. `W` is a wire, whose name need not be unique.
+semicolon hints for drawing. `W` is a wire, whose name need not be unique; a line of hints alone is about the whole drawing.
 
     V1 e a 10; up
-    R1 a b 2k; right
+    R1 a b 2k; right, v=v1
+    E1 c d a b 5; right              E, G: output nodes, then the nodes whose voltage rules it
+    F1 c d V1 2; up                  F, H: the voltage source whose current rules it
+    E2 g 0 opamp b f                 an op-amp: output, reference, in+, in-; without a value it is ideal, a value is its gain
+    Q1 c b e npn                     collector, base, emitter; npn or pnp
+    M1 d g s nmos                    drain, gate, source; nmos or pmos; a bulk tied to the source, ground or a supply is dropped
+    VDD c 0 10; up, supply           a supply: a voltage source that small signals see as a short
+    P1 a 0; down, port               a port: two open terminals, between which no current flows
     W f 0; down, ground
+    ; label_nodes=all
 
 Signs are SPICE's: a voltage source's first node is its positive end; a current source, independent (I) or controlled (G, F), drives
-its current through itself from its first node to its second. lcapy 1.26 has it the other way for current sources (measured:
+its current through itself from its first node to its second. lcapy 1.26 has it the other way for I and G, though not for F (measured:
 `I1 1 0 3` with `R1 1 0 2` gives +6 V at node 1); `parse_netlist(text, convention="lcapy")` swaps their ends on reading.
 """
 
@@ -16,7 +24,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -26,10 +34,34 @@ from diagramlens.records import DiagramLensError
 
 Convention = Literal["spice", "lcapy"]
 
-NODE_COUNTS = {"R": 2, "L": 2, "C": 2, "V": 2, "I": 2, "W": 2, "E": 4, "G": 4, "F": 2, "H": 2}
+NODE_COUNTS = {
+    "R": 2,
+    "L": 2,
+    "C": 2,
+    "V": 2,
+    "I": 2,
+    "W": 2,
+    "E": 4,
+    "G": 4,
+    "F": 2,
+    "H": 2,
+    "Q": 3,
+    "M": 3,
+    "P": 2,
+}
 CURRENT_CONTROLLED = "FH"
-CURRENT_SOURCES = "IGF"
+TURNED_BY_LCAPY = "IG"
 SOURCES = "VI"
+TRANSISTORS = "QM"
+OPAMP = "opamp"
+"""The model of an op-amp, which is a part of kind E."""
+MODELS = {"Q": ("npn", "pnp"), "M": ("nmos", "pmos")}
+# What the ends of a part with a model are called, in the order of its nodes.
+PINS = {
+    "E": ("output", "reference", "in+", "in-"),
+    "Q": ("collector", "base", "emitter"),
+    "M": ("drain", "gate", "source"),
+}
 
 _EXPONENTS = {"f": -15, "p": -12, "n": -9, "u": -6, "m": -3, "": 0, "k": 3, "meg": 6, "g": 9, "t": 12}
 _NUMBER = re.compile(
@@ -37,6 +69,9 @@ _NUMBER = re.compile(
     r"(ohms?|ω|farads?|f|henr(?:y|ies|ys)|h|volts?|v|amp(?:ere)?s?|a|)"
 )
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_SUPPLY = re.compile(r"V(DD|CC|SS|EE)\d*", re.IGNORECASE)
+# Of a source's waveform in time (`SIN(0 1 1k)`) nothing is read: it is no value.
+_WAVEFORM = re.compile(r"(sin|pulse|pwl|exp|sffm)\b", re.IGNORECASE)
 _NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 # Analyses and printing: they ask something of the circuit and change nothing in it. `.subckt`, `.model`, `.include` would.
 _HARMLESS_DIRECTIVES = {
@@ -62,7 +97,8 @@ class NetlistError(DiagramLensError):
 class Part:
     """One line of a netlist: `nodes` are as many as NODE_COUNTS says for `kind`; `control` names the source whose current rules F and H.
 
-    `value` is a number with SPICE's suffixes, a symbol, or None where the text gives none.
+    `value` is a number with SPICE's suffixes, a symbol, or None where the text gives none. `model` tells an op-amp ("opamp", a part of
+    kind E) and the type of a transistor ("npn", …).
     """
 
     name: str
@@ -71,13 +107,15 @@ class Part:
     value: str | None
     hints: tuple[str, ...] = ()
     control: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True)
 class Netlist:
-    """The parts of a circuit in the order of its text, wires included."""
+    """The parts of a circuit in the order of its text, wires included; `options` are the hints about the whole drawing."""
 
     parts: tuple[Part, ...]
+    options: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -103,10 +141,14 @@ def parse_netlist(text: str, *, limit: int = 200, convention: Convention = "spic
             f"the netlist is too large: {len(text)} characters; {200 * limit} are allowed for {limit} parts"
         )
     parts: list[Part] = []
+    options: list[str] = []
     line_of: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip().lower() == ".end":
             break
+        if line.lstrip().startswith(";"):
+            options += _read_hints(line.lstrip(" \t;"))
+            continue
         part = _read_line(line, number)
         if part is None:
             continue
@@ -115,7 +157,7 @@ def parse_netlist(text: str, *, limit: int = 200, convention: Convention = "spic
         if part.name in line_of and part.name != "W":
             raise NetlistError(f"line {number}: duplicate name {part.name!r}, first used in line {line_of[part.name]}")
         line_of.setdefault(part.name, number)
-        if convention == "lcapy" and part.kind in CURRENT_SOURCES:
+        if convention == "lcapy" and part.kind in TURNED_BY_LCAPY:
             part = replace(part, nodes=(part.nodes[1], part.nodes[0], *part.nodes[2:]))
         parts.append(part)
     for part in parts:
@@ -123,7 +165,48 @@ def parse_netlist(text: str, *, limit: int = 200, convention: Convention = "spic
             raise NetlistError(
                 f"line {line_of[part.name]}: {part.name} is controlled by the current of {part.control!r}, which is no voltage source here"
             )
-    return Netlist(tuple(parts))
+    netlist = Netlist(tuple(parts), tuple(options))
+    return (
+        _without_bulks(netlist, line_of) if any(len(part.nodes) > NODE_COUNTS[part.kind] for part in parts) else netlist
+    )
+
+
+def _without_bulks(netlist: Netlist, line_of: Mapping[str, int]) -> Netlist:
+    """Take out the fourth node of MOS transistors, where it has no part in what the circuit does."""
+    name = merged_nodes(netlist)
+    quiet = {"0"} | {name[node] for part in netlist.parts if is_supply(part) for node in part.nodes}
+    parts = []
+    for part in netlist.parts:
+        count = NODE_COUNTS[part.kind]
+        for bulk in part.nodes[count:]:
+            if name[bulk] not in quiet | {name[part.nodes[2]]}:
+                raise NetlistError(
+                    f"line {line_of[part.name]}: the bulk of {part.name} is at node {bulk}; only a bulk at the source, ground or a supply "
+                    "can be read"
+                )
+        parts.append(replace(part, nodes=part.nodes[:count]))
+    return replace(netlist, parts=tuple(parts))
+
+
+def is_supply(part: Part) -> bool:
+    """Whether a part is a supply: a voltage source drawn as one, or named VDD, VCC, VSS or VEE."""
+    return part.kind == "V" and ("supply" in part.hints or _SUPPLY.fullmatch(part.name) is not None)
+
+
+def is_ideal(part: Part) -> bool:
+    """Whether a part is an op-amp of infinite gain, which has no value and no symbol."""
+    return part.model == OPAMP and part.value is None
+
+
+def without_numbers(netlist: Netlist) -> Netlist:
+    """The circuit with symbols alone: numbers taken out, but that an op-amp of finite gain stays one, its gain called by its name."""
+    return replace(
+        netlist,
+        parts=tuple(
+            replace(part, value=part.name if part.model == OPAMP else None) if is_number(part.value) else part
+            for part in netlist.parts
+        ),
+    )
 
 
 def _read_line(line: str, number: int) -> Part | None:
@@ -146,8 +229,11 @@ def _read_line(line: str, number: int) -> Part | None:
         )
     if not _NAME.fullmatch(name):
         raise NetlistError(f"line {number}: {_short(name)} is no part name: letters, digits and _ only")
+    model, words = _read_model(kind, name, words, number)
     count = NODE_COUNTS[kind]
     nodes, rest = tuple(words[1 : 1 + count]), words[1 + count :]
+    if kind in TRANSISTORS:
+        nodes, rest = tuple(words[1:]), []
     if len(nodes) < count:
         raise NetlistError(f"line {number}: {name} has {len(nodes)} nodes, a part of kind {kind} takes {count}")
     for node in nodes:
@@ -160,16 +246,43 @@ def _read_line(line: str, number: int) -> Part | None:
                 f"line {number}: {name} names no voltage source whose current controls it: {name} n+ n- V1 gain"
             )
         control, rest = rest[0], rest[1:]
-    hints = tuple(hint.strip() for hint in hint_text.split(",") if hint.strip())
-    return Part(name, kind, nodes, _read_value(kind, name, rest, number), hints, control)
+    return Part(name, kind, nodes, _read_value(kind, name, rest, number), _read_hints(hint_text), control, model)
+
+
+def _read_hints(text: str) -> tuple[str, ...]:
+    return tuple(hint.strip() for hint in text.split(",") if hint.strip())
+
+
+def _read_model(kind: str, name: str, words: list[str], number: int) -> tuple[str | None, list[str]]:
+    """The model that a line names, and its other words: `Q1 c b e npn`, `E1 o 0 opamp p m`."""
+    if kind == "E" and len(words) > 3 and words[3].lower() == OPAMP:
+        return OPAMP, [*words[:3], *words[4:]]
+    if kind not in MODELS:
+        return None, words
+    known = MODELS[kind]
+    place = next((place for place, word in enumerate(words) if place and word.lower() in known), None)
+    if place is None:
+        raise NetlistError(
+            f"line {number}: {name} does not say its type: {name} {' '.join(PINS[kind])} {' or '.join(known)}"
+        )
+    if place + 1 < len(words):
+        raise NetlistError(
+            f"line {number}: {name} takes nothing after {words[place]}, found {_short(' '.join(words[place + 1 :]))}"
+        )
+    most = NODE_COUNTS[kind] + (kind == "M")
+    if place > most + 1:
+        raise NetlistError(
+            f"line {number}: {name} has {place - 1} nodes, a part of kind {kind} takes {NODE_COUNTS[kind]}"
+        )
+    return words[place].lower(), words[:place]
 
 
 def _read_value(kind: str, name: str, words: list[str], number: int) -> str | None:
     """The value among the words after the nodes. Of a source that is its DC (or step) value; an AC amplitude is not one."""
     if kind in SOURCES:
         words = _source_words(words)
-    if len(words) > 1 or (words and kind == "W"):
-        takes = "no value" if kind == "W" else "one value"
+    if len(words) > 1 or (words and kind in "WP"):
+        takes = "no value" if kind in "WP" else "one value"
         raise NetlistError(
             f"line {number}: {name} takes {NODE_COUNTS[kind]} nodes and {takes}, found also {_short(' '.join(words))}"
         )
@@ -187,11 +300,9 @@ def _read_value(kind: str, name: str, words: list[str], number: int) -> str | No
 
 
 def _source_words(words: list[str]) -> list[str]:
-    """A source's words without `dc`, `step` and `ac …`: `DC 5 AC 1 0` → `5`, `step` → nothing, `ac 1` → nothing."""
-    lowered = [word.lower() for word in words]
-    if "ac" in lowered:
-        words = words[: lowered.index("ac")]
-    return [word for word in words if word.lower() not in ("dc", "step")]
+    """A source's words without `dc`, `step`, `ac …` and waveforms: `DC 5 AC 1 0` → `5`, `step` → nothing, `ac 1` → nothing."""
+    end = next((i for i, word in enumerate(words) if word.lower() == "ac" or _WAVEFORM.match(word)), len(words))
+    return [word for word in words[:end] if word.lower() not in ("dc", "step")]
 
 
 def _short(text: str) -> str:
@@ -220,11 +331,16 @@ def is_number(text: str | None) -> bool:
 
 def format_netlist(netlist: Netlist, *, hints: bool = True) -> str:
     """The text of a netlist, one part a line without a final newline; `parse_netlist` reads it back to an equal Netlist."""
-    return "\n".join(_format_part(part, hints) for part in netlist.parts)
+    lines = [_format_part(part, hints) for part in netlist.parts]
+    if hints and netlist.options:
+        lines.append(f"; {', '.join(netlist.options)}")
+    return "\n".join(lines)
 
 
 def _format_part(part: Part, hints: bool) -> str:
-    words = [part.name, *part.nodes, part.control, part.value]
+    # lcapy's op-amp has its model between its output and its input pins; a transistor has it behind all of them.
+    place = 2 if part.model == OPAMP else len(part.nodes)
+    words = [part.name, *part.nodes[:place], part.model, *part.nodes[place:], part.control, part.value]
     statement = " ".join(word for word in words if word is not None)
     return f"{statement}; {', '.join(part.hints)}" if hints and part.hints else statement
 
@@ -250,7 +366,9 @@ def merged_nodes(netlist: Netlist) -> dict[str, str]:
 
 
 def merge_wires(netlist: Netlist) -> Netlist:
-    """The circuit with its wires contracted, its nodes named as `merged_nodes` says."""
+    """The circuit with its wires contracted, its nodes named as `merged_nodes` says; the same object where it has no wires."""
+    if all(part.kind != "W" for part in netlist.parts):
+        return netlist
     name = merged_nodes(netlist)
     return Netlist(
         tuple(
@@ -263,8 +381,9 @@ def topology_group(netlist: Netlist) -> str:
     """16 hexadecimal digits that two circuits share exactly when they are one circuit up to names, values, order and orientation.
 
     Compared are the kinds of the parts and which of their ends meet, wires contracted; the ends of a part are alike (a source turned
-    round is the same topology) but for controlled sources, whose output and control pairs differ. Which node is ground does not
-    matter, nor do nodes at which no part ends. Raises NetlistError for a circuit too symmetric to be named in bounded time.
+    round is the same topology) but for controlled sources, whose output and control pairs differ, and for op-amps and transistors, whose
+    every pin differs. A supply is a voltage source; a port is nothing, for no current flows in it. Which node is ground does not matter
+    (but to op-amps), nor do nodes at which no part ends. Raises NetlistError for a circuit too symmetric to be named in bounded time.
     """
     try:
         form = canonical_form(*_coloured_graph(merge_wires(netlist).parts))
@@ -275,7 +394,7 @@ def topology_group(netlist: Netlist) -> str:
 
 def _coloured_graph(parts: Iterable[Part]) -> tuple[list[str], dict[tuple[int, int], list[str]]]:
     """Vertices: the nodes (colour: kinds of the parts that return to them), and parts with more to them than two equal ends."""
-    parts = tuple(parts)
+    parts = tuple(part for part in parts if part.kind != "P")
     controls = {part.control for part in parts if part.control is not None}
     nodes = {node: index for index, node in enumerate(dict.fromkeys(node for part in parts for node in part.nodes))}
     colours: list[list[str]] = [[] for _ in nodes]
@@ -294,9 +413,10 @@ def _coloured_graph(parts: Iterable[Part]) -> tuple[list[str], dict[tuple[int, i
                 join(ends[0], ends[1], part.kind)
             continue
         vertex_of_part[part.name] = vertex = len(colours)
-        colours.append(["part", part.kind])
-        for place, end in enumerate(ends):
-            join(vertex, end, "output" if place < 2 else "control")
+        colours.append(["part", part.model or part.kind])
+        pins = PINS[part.kind] if part.model else ("output", "output", "control", "control")
+        for pin, end in zip(pins, ends, strict=False):
+            join(vertex, end, pin)
     for part in parts:
         if part.control is not None:
             join(vertex_of_part[part.name], vertex_of_part[part.control], "rules")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flint import fmpz_mat
 
-from diagramlens.domains.circuits.netlist import Netlist
+from diagramlens.domains.circuits.netlist import Netlist, is_ideal
 from diagramlens.records import DiagramLensError
 
 
@@ -22,10 +22,18 @@ def reference_node(circuit: Netlist) -> str:
 def term_count(circuit: Netlist) -> int:
     """How many terms the determinant has at most: the spanning trees of the circuit (Kirchhoff), voltage sources contracted.
 
-    Exact for R, L, C and independent sources; a controlled current source counts as one part more.
+    Exact for R, L, C and independent sources; a controlled current source counts as one part more. With ideal op-amps a term is a tree
+    both of the circuit with their outputs contracted and of that with their inputs contracted (Davies 1966): the fewer of both.
     """
-    fixed = [(part.nodes[0], part.nodes[1]) for part in circuit.parts if part.kind in "VEH"]
-    component = _components(fixed, circuit.nodes)
+    trees = _trees(circuit, [part.nodes[:2] for part in circuit.parts if part.kind in "VEH"])
+    if any(is_ideal(part) for part in circuit.parts):
+        inputs = [part.nodes[2:] if is_ideal(part) else part.nodes[:2] for part in circuit.parts if part.kind in "VEH"]
+        trees = min(trees, _trees(circuit, inputs))
+    return trees
+
+
+def _trees(circuit: Netlist, fixed: Sequence[tuple[str, ...]]) -> int:
+    component = components(fixed, circuit.nodes)
     column = {node: index for index, node in enumerate(dict.fromkeys(component.values()))}
     size = len(column) - 1
     if size <= 0:
@@ -40,7 +48,7 @@ def term_count(circuit: Netlist) -> int:
     return int(laplacian.det())
 
 
-def _components(pairs: Sequence[tuple[str, str]], nodes: Sequence[str]) -> dict[str, str]:
+def components(pairs: Sequence[tuple[str, ...]], nodes: Sequence[str]) -> dict[str, str]:
     """For each node a representative of those that the pairs join it to."""
     name = {node: node for node in nodes}
 
@@ -57,7 +65,7 @@ def _components(pairs: Sequence[tuple[str, str]], nodes: Sequence[str]) -> dict[
 def refuse_floating(circuit: Netlist, *, open_kinds: str, why: str) -> None:
     """Raise SolveError for a node that has no path to the reference through parts of other kinds than `open_kinds`."""
     joined = [(part.nodes[0], part.nodes[1]) for part in circuit.parts if part.kind not in open_kinds]
-    component = _components(joined, circuit.nodes)
+    component = components(joined, circuit.nodes)
     reference = reference_node(circuit)
     floating = [node for node in circuit.nodes if component[node] != component[reference]]
     if floating:
@@ -66,14 +74,16 @@ def refuse_floating(circuit: Netlist, *, open_kinds: str, why: str) -> None:
 
 def why_singular(circuit: Netlist, *, shorts: str) -> str:
     """One line on why the equations have no single solution, looking for a loop of parts that each fix a voltage."""
-    fixed: list[tuple[str, str]] = []
+    fixed: list[tuple[str, ...]] = []
     for part in circuit.parts:
         if part.kind not in shorts:
             continue
         first, second = part.nodes[:2]
-        component = _components(fixed, circuit.nodes)
+        component = components(fixed, circuit.nodes)
         if component[first] == component[second]:
             what = "voltage sources and inductors" if "L" in shorts else "voltage sources"
             return f"{part.name} closes a loop of {what}, in which the current is not determined"
         fixed.append((first, second))
+    if any(is_ideal(part) for part in circuit.parts):
+        return "the equations are singular: an ideal op-amp needs feedback from its output to its inputs"
     return "the equations are singular: the circuit has no single solution"

@@ -1,0 +1,163 @@
+"""Asking: from a truth to questions, the same ones for the same seed whatever else is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from diagramlens.domains.circuits.questions.asked import Asked, Subject
+from diagramlens.domains.circuits.questions.circuit import Circuit, NetlistForm, read_circuit
+from diagramlens.domains.circuits.questions.edits import edits
+from diagramlens.domains.circuits.questions.table import TABLE
+from diagramlens.domains.circuits.questions.working import worked
+from diagramlens.records import DiagramLensError, Question
+
+KINDS = tuple(TABLE)
+TEACHER = "solver"
+# How often a near miss is the right circuit read in the wrong polarity.
+TURNED = 0.15
+
+
+class QuestionError(DiagramLensError):
+    """A kind of question that circuits do not know."""
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A question, and what it was made from: enough to ask the same of an edited circuit, or to work its answer out."""
+
+    question: Question
+    circuit: Circuit
+    subject: Subject
+    asked: Asked
+
+
+def ask(
+    diagram_id: str,
+    group: str,
+    level: int,
+    truth: str,
+    *,
+    kinds: Mapping[str, int],
+    netlist_form: NetlistForm,
+    seed: int,
+) -> list[Question]:
+    """The questions about one diagram, up to `kinds[kind]` of each kind.
+
+    Those of a kind depend on `seed`, `diagram_id` and the truth alone, not on what else is asked.
+    Raises NetlistError where the truth is no netlist, QuestionError for an unknown kind.
+    """
+    return ask_and_count(diagram_id, group, level, truth, kinds=kinds, netlist_form=netlist_form, seed=seed)[0]
+
+
+def ask_and_count(
+    diagram_id: str,
+    group: str,
+    level: int,
+    truth: str,
+    *,
+    kinds: Mapping[str, int],
+    netlist_form: NetlistForm,
+    seed: int,
+) -> tuple[list[Question], Counter[str]]:
+    """As `ask`, and how many questions of each kind could not be asked, and why (`"voltage: …"` → number)."""
+    posed, skipped = pose(diagram_id, group, level, truth, kinds=kinds, netlist_form=netlist_form, seed=seed)
+    return [one.question for one in posed], skipped
+
+
+def worked_answer(posed: Posed, answer: str, result: str = "") -> str:
+    """An answer behind its netlist and nodal equations, where its kind has them; else as it is (see working.worked)."""
+    work = TABLE[posed.question.kind].working
+    working = None if work is None else work(posed.circuit, posed.subject)
+    return answer if working is None else worked(working, answer, result)
+
+
+def near_misses(posed: Posed, rng: random.Random, *, most: int) -> Iterator[Asked]:
+    """The same question answered for up to `most` circuits that differ by one edit; some are right all the same.
+
+    Now and then it is the circuit as it is, read in the other polarity.
+    """
+    kind, subject = TABLE[posed.question.kind], posed.subject
+    keep = {subject.source, subject.part, subject.design}
+    for edited in islice(edits(posed.circuit, keep, rng), most):
+        turned = replace(subject, plus=1 - subject.plus)
+        circuit, about = (posed.circuit, turned) if rng.random() < TURNED else (edited, subject)
+        asked = kind.answer(circuit, about)
+        if not isinstance(asked, str):
+            yield asked
+
+
+def pose(
+    diagram_id: str,
+    group: str,
+    level: int,
+    truth: str,
+    *,
+    kinds: Mapping[str, int],
+    netlist_form: NetlistForm,
+    seed: int,
+) -> tuple[list[Posed], Counter[str]]:
+    """As `ask_and_count`, each question with what it was made from."""
+    unknown = sorted(set(kinds) - set(KINDS))
+    if unknown:
+        raise QuestionError(f"circuits have no questions of kind {unknown[0]!r}; they have: {', '.join(KINDS)}")
+    circuit = read_circuit(truth, netlist_form)
+    posed: list[Posed] = []
+    skipped: Counter[str] = Counter()
+    for kind, wanted in kinds.items():
+        if not wanted:
+            continue
+        rng = random_for(seed, diagram_id, kind)
+        found, reasons = _find(kind, wanted, circuit, rng)
+        for number, (subject, asked) in enumerate(found):
+            question = Question(
+                id=f"{diagram_id}-{kind}-{number}",
+                diagram_id=diagram_id,
+                group=group,
+                level=level,
+                kind=kind,
+                prompt=_prompt(kind, asked, rng),
+                answer=asked.answer,
+                gold=json.dumps(asked.gold, sort_keys=True),
+                teacher=TEACHER,
+                confidence=1.0,
+            )
+            posed.append(Posed(question, circuit, subject, asked))
+        if len(found) < wanted and kind != "netlist":
+            why = reasons.most_common(1)[0][0] if reasons else "too few parts"
+            skipped[f"{kind}: {why}"] += wanted - len(found)
+    return posed, skipped
+
+
+def _find(
+    kind: str, wanted: int, circuit: Circuit, rng: random.Random
+) -> tuple[list[tuple[Subject, Asked]], Counter[str]]:
+    """The first so many subjects that have an answer, and why others have none."""
+    found: list[tuple[Subject, Asked]] = []
+    reasons: Counter[str] = Counter()
+    for subject in TABLE[kind].subjects(circuit, rng):
+        asked = subject if isinstance(subject, str) else TABLE[kind].answer(circuit, subject)
+        if isinstance(subject, str) or isinstance(asked, str):
+            reasons[str(asked)] += 1
+            continue
+        found.append((subject, asked))
+        if len(found) == wanted:
+            break
+    return found, reasons
+
+
+def _prompt(kind: str, asked: Asked, rng: random.Random) -> str:
+    """One of the wordings, its slots filled, followed by what the picture leaves open."""
+    wording = rng.choice(TABLE[kind].wordings[asked.wordings])
+    return " ".join((wording.format(**asked.slots), *asked.notes))
+
+
+def random_for(seed: int, diagram_id: str, purpose: str) -> random.Random:
+    """A stream of random numbers of its own for each purpose of each diagram."""
+    digest = hashlib.blake2b(f"{seed} {purpose} {diagram_id}".encode(), digest_size=8).digest()
+    return random.Random(int.from_bytes(digest, "big"))

@@ -1,0 +1,35 @@
+"""Recipes for tests: params.yaml's own, with some of it changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from diagramlens.domains.circuits.recipe import CircuitRecipe
+from diagramlens.params import load_params
+
+DOMAIN: dict[str, Any] = load_params(Path(__file__).parents[2] / "params.yaml").domains.circuits.model_dump()
+
+EVERY_SHAPE = {"grid": 2.0, "ladder": 1.0, "bridge": 1.0, "two_port": 1.0}
+EVERY_LABEL = {"names": 1.0, "values": 1.0, "both": 1.0}
+
+
+def recipe(levels: dict[int, float] | None = None, **changed: Any) -> CircuitRecipe:
+    """params.yaml's circuits, drawn at these levels with these weights, other keys of the group changed."""
+    domain = {**DOMAIN, **changed}
+    if levels is not None:
+        domain["levels"] = {
+            name: {**level, "weight": levels.get(int(name[-1]), 0.0)} for name, level in domain["levels"].items()
+        }
+    return CircuitRecipe.of(domain)
+
+
+def full_recipe(*levels: int) -> CircuitRecipe:
+    """All that can be drawn at these levels: every shape, crossings, up to three sources, every label."""
+    return recipe(
+        dict.fromkeys(levels, 1.0),
+        shapes=EVERY_SHAPE,
+        sources={"one": 1.0, "two": 1.0, "three": 1.0},
+        crossings=0.3,
+        labels=EVERY_LABEL,
+    )
