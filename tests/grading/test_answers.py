@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diagramlens.grading import GradingError, grade, normalize_latex
+from diagramlens.grading import GradingError, final_answer, grade, normalize_latex
+from diagramlens.records import DiagramLensError
 
 TRANSFER = {"numerator": "R2", "denominator": "R1+R2", "names": ["R1", "R2"], "source": "V1"}
 
@@ -53,15 +57,87 @@ def test_a_gold_that_lacks_something_is_named():
         grade("voltage", {"value": "a/b", "unit": "V"}, "", "")
 
 
+PAIRS = [json.loads(line) for line in (Path(__file__).parent / "pairs.jsonl").read_text().splitlines()]
+GOLDS = {pair["kind"]: pair["gold"] for pair in reversed(PAIRS) if "kind" in pair}
+
+
+def test_every_kind_has_its_own_score_names():
+    names = {
+        "netlist": ("netlist_exact_accuracy", "netlist_terminal_f1"),
+        "count": ("count_accuracy",),
+        "joined": ("names_accuracy",),
+        "between": ("names_accuracy",),
+        "function": ("function_accuracy",),
+        "transfer": ("equation_exact_accuracy", "equation_sympy_accuracy"),
+        "impedance": ("impedance_accuracy",),
+        "nodal": ("nodal_accuracy",),
+        "poles": ("roots_accuracy",),
+        "zeros": ("roots_accuracy",),
+        "dc_gain": ("gain_accuracy",),
+        "hf_gain": ("gain_accuracy",),
+        "design": ("design_accuracy",),
+        "choice": ("choice_accuracy",),
+    }
+    quantities = ("voltage", "current", "power", "cutoff", "time_constant")
+    names |= dict.fromkeys(quantities, ("qa_numerical_accuracy", "qa_unit_accuracy"))
+    assert {kind: tuple(grade(kind, gold, "", "").scores) for kind, gold in GOLDS.items()} == names
+
+
+def test_a_block_diagram_is_a_netlist_with_scores_of_its_own():
+    text = "in R\nblock G1 R\nout Y G1"
+    graded = grade("netlist", {"blocks": text}, text, text)
+    assert graded.scores == {"blocks_exact_accuracy": 1.0, "blocks_connection_f1": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "gold", "message"),
+    [
+        ("count", {"count": "3"}, "a whole number"),
+        ("count", {"count": True}, "a whole number"),
+        ("joined", {"names": "R1"}, "'names', a list of texts"),
+        ("function", {"label": "integrator"}, "'labels', a list of texts"),
+        ("choice", {"letter": "E", "choices": ["1", "2"]}, "'E' is not one of its 2 choices"),
+        ("nodal", {"left": "V_a", "right": "V_a", "names": ["s"], "voltages": ["V_a"]}, "two sides are equal"),
+        ("nodal", {"left": "V_a+", "right": "0", "names": [], "voltages": ["V_a"]}, "gold equation cannot be read"),
+        ("poles", {"roots": [["1"]]}, "neither a formula nor two numbers"),
+        ("poles", {"roots": [["1", "x"]]}, "'x' is not a fraction"),
+        ("poles", {}, "needs 'roots'"),
+        ("impedance", {"numerator": "R1+", "denominator": "1", "names": ["R1"]}, "gold answer cannot be read"),
+        ("impedance", {"numerator": "R1", "denominator": "R1-R1", "names": ["R1"]}, "divides by zero"),
+    ],
+)
+def test_a_gold_that_does_not_fit_its_kind_is_named(kind, gold, message):
+    with pytest.raises(DiagramLensError, match=message):
+        grade(kind, gold, "", "R1")
+
+
+@pytest.mark.parametrize(
+    ("text", "final"),
+    [
+        ("R1", "R1"),
+        ("Answer: R1", "R1"),
+        ("**Answer:** R1", "R1"),
+        ("### Final answer\n\nR1", "### Final answer\n\nR1"),
+        ("### Final Answer: R1", "R1"),
+        ("Answer: R1\nThank you", "R1"),
+        ("Answer: a\n= b\n= c\nThank you", "a\n= b\n= c"),
+        ("Answer: 1\nAnswer: 2", "2"),
+        ("<think>Answer: 1</think>2", "2"),
+        ("The answer is 3", "The answer is 3"),
+    ],
+)
+def test_what_follows_the_last_answer_line_is_the_answer(text, final):
+    assert final_answer(text).strip() == final
+
+
+def test_of_a_netlist_every_line_behind_the_marker_is_the_answer():
+    assert final_answer("So:\nAnswer:\nV1 1 0\nR1 1 0", many_lines=True).strip() == "V1 1 0\nR1 1 0"
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60))
 def test_no_answer_makes_the_grader_fail(text):
-    golds = {
-        "transfer": TRANSFER,
-        "netlist": {"netlist": "V1 1 0\nR1 1 0"},
-        "voltage": {"value": "4", "unit": "V"},
-    }
-    for kind, gold in golds.items():
+    for kind, gold in GOLDS.items():
         graded = grade(kind, gold, "R2/(R1+R2)", text)
         assert graded.reason
         assert all(0.0 <= score <= 1.0 for score in graded.scores.values())

@@ -95,3 +95,50 @@ def test_a_file_that_is_not_there_or_not_text_is_one_line(tmp_path, capsys):
     (tmp_path / "picture.jsonl").write_bytes(b"\x89PNG\xff\n")
     assert grade("--file", str(tmp_path / "picture.jsonl")) == 1
     assert "row 1" in capsys.readouterr().err
+
+
+def test_an_answer_of_any_kind_is_graded_with_its_gold(capsys):
+    assert grade("--kind", "count", '{"count": 3}', "There are 3 resistors.") == 0
+    assert capsys.readouterr().out == "correct: 3 is right\n"
+    assert grade("--kind", "cutoff", '{"value": "1591.5", "unit": "Hz"}', "10 kHz") == 0
+    assert capsys.readouterr().out.startswith("wrong: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--kind", "count", "3", "3"), "the gold is not a JSON object"),
+        (("--kind", "count", "{", "3"), "the gold is not a JSON object in UTF-8"),
+        (("--kind", "count", "{}", "3"), "needs 'count'"),
+        (("--kind", "count", '{"count": 3}', "3", "--names", "R1"), "leave --names away"),
+        (("--kind", "count", "--file", "pairs.jsonl"), "give it alone"),
+    ],
+)
+def test_a_kind_with_a_gold_that_does_not_fit_is_an_error(arguments, message, capsys):
+    assert grade(*arguments) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_of_questions_gives_scores_too(tmp_path, capsys):
+    gold = {"numerator": "R2", "denominator": "R1+R2", "names": ["R1", "R2"]}
+    rows = [
+        {"kind": "transfer", "gold": gold, "answer": "R2/(R1+R2)", "predicted": "R2/(R2+R1)"},
+        {"kind": "transfer", "gold": json.dumps(gold), "predicted": "R1"},
+    ]
+    assert grade("--file", write(tmp_path / "questions.jsonl", rows)) == 0
+    right, wrong = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert right["correct"] and right["scores"] == {"equation_exact_accuracy": 0.0, "equation_sympy_accuracy": 1.0}
+    assert not wrong["correct"]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"kind": "poem", "gold": {}, "predicted": ""}, "no grader for questions of the kind 'poem'"),
+        ({"kind": "count", "gold": 3, "predicted": "3"}, '"gold" must be a JSON object'),
+        ({"kind": "count", "gold": {"count": 3}, "answer": 3, "predicted": "3"}, '"answer" must be a text'),
+    ],
+)
+def test_a_bad_row_of_a_kind_is_named(row, message, tmp_path, capsys):
+    assert grade("--file", write(tmp_path / "questions.jsonl", [row])) == 1
+    assert message in capsys.readouterr().err

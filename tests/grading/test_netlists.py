@@ -40,7 +40,7 @@ def test_the_same_circuit_is_exact_whatever_its_nodes_order_and_surroundings(pre
         ("V1 0 1\nR1 1 2\nC1 2 0\nR9 2 0", "R9 is not in the gold", 2 * 5 / (5 + 10)),
         ("V1 3 1\nR1 1 2\nC1 2 3", "no ground", 2 * 3 / (5 + 3)),
         ("V1 0 1\nR1 1 2\nC1 2", "C1 has 1 node", 2 * 2 / (5 + 2)),
-        ("V1 0 1\nR1 1 2\nQ1 2 0\nC1 2 0", "unknown part letter 'Q'", 1.0),
+        ("V1 0 1\nR1 1 2\nZ1 2 0\nC1 2 0", "unknown part letter 'Z'", 1.0),
         ("V1 0 1\nR1 1 2\nC1 2 0\nC1 1 0", "duplicate name 'C1'", 1.0),
         ("", "no part", 0.0),
         ("I cannot read this picture.", "no part", 0.0),

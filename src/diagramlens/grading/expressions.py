@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from diagramlens.grading.prose import final_statements
-from diagramlens.grading.rational import Expression, Relation, compare, parse_tokens
+from diagramlens.grading.parser import parse_tokens
+from diagramlens.grading.prose import MAX_CHARACTERS, final_statements
+from diagramlens.grading.rational import Expression, Relation, compare
 from diagramlens.grading.tokens import ExpressionError, plain, short, tokenize
 from diagramlens.grading.verdict import Verdict
 
@@ -23,24 +24,34 @@ _LABEL = re.compile(rf"[\[(]?{_LABEL_ATOM}(?:/{_LABEL_ATOM})?[\])]?")
 _INPUT_OVER_OUTPUT = re.compile(
     r"([A-Za-z])_?\{?(?:in|i|s|src)\}?(?:\([^()]*\))?/\1_?\{?(?:out|o|load|L)\}?(?:\([^()]*\))?", re.IGNORECASE
 )
+_MORE_THAN_A_FORMULA = re.compile(r"[=$`\\\n]")
 _ARGUMENT = re.compile(r"\(\s*(?:s|j\s*\*?\s*(?:\\omega|w|omega))\s*\)")
 
 
-def parse_expression(text: str, names: Sequence[str]) -> Expression:
+def parse_expression(text: str, names: Sequence[str], functions: Sequence[str] = ()) -> Expression:
     """The rational expression that an answer gives.
 
     Args:
         text: what the model or the solver wrote; at most 20,000 characters.
         names: the circuit's own names, case sensitive. `s`, `j` and ω (`omega`, `w`, `\\omega`) are known beside them, ω being s/j.
+        functions: those of the names that stand for functions of s, as blocks of a diagram do: `G1(s)` is G1 and no product.
 
     Raises:
         ExpressionError: no formula, an unknown name, a formula that breaks off or can be read in two ways, something that is not
             rational, a limit passed, or a chain of equalities that contradicts itself.
     """
     first_fault: ExpressionError | None = None
-    for statements in final_statements(text):
+    if len(text) <= MAX_CHARACTERS and not _MORE_THAN_A_FORMULA.search(text):
+        # Most golds and many answers are a formula and nothing else: no need to look for where one begins.
         try:
-            parts = [part for statement in statements for part in _chain(statement, names)]
+            return read_formula(cleaned(plain(text), names), names, functions)
+        except ExpressionError as fault:
+            first_fault = fault
+    for statements in final_statements(text):
+        if first_fault and statements == [text.strip()]:
+            continue
+        try:
+            parts = [part for statement in statements for part in _chain(statement, names, functions)]
         except ExpressionError as fault:
             first_fault = first_fault or fault
             continue
@@ -52,19 +63,19 @@ def parse_expression(text: str, names: Sequence[str]) -> Expression:
     raise first_fault or ExpressionError("there is no expression")
 
 
-def same_expression(gold: str, predicted: str, names: Sequence[str]) -> Verdict:
-    """Whether a predicted answer is the gold rational function, strict in sign and case.
+def same_expression(gold: str, predicted: str, names: Sequence[str], functions: Sequence[str] = ()) -> Verdict:
+    """Whether a predicted answer is the gold rational function, strict in sign and case; names and functions as in `parse_expression`.
 
-    Equality is decided by evaluation at random points modulo a large prime (see rational), the points being a hash of the two
+    Equality is decided by evaluation at a random point modulo a large prime (see rational), the point being a hash of the two
     formulas: the same pair always has the same verdict. Raises ExpressionError for a gold text that cannot be read, which is a fault of
     the data, not of the answer.
     """
     try:
-        expected = parse_expression(gold, names)
+        expected = parse_expression(gold, names, functions)
     except ExpressionError as fault:
         raise ExpressionError(f"the gold answer cannot be read: {fault}") from fault
     try:
-        found = parse_expression(predicted, names)
+        found = parse_expression(predicted, names, functions)
     except ExpressionError as fault:
         return Verdict(False, f"not readable: {fault}")
     try:
@@ -79,9 +90,9 @@ def same_expression(gold: str, predicted: str, names: Sequence[str]) -> Verdict:
     return Verdict(False, f"{short(found.text)} is {relation.value}")
 
 
-def _chain(statement: str, names: Sequence[str]) -> list[Expression]:
+def _chain(statement: str, names: Sequence[str], functions: Sequence[str]) -> list[Expression]:
     """The readable parts of `a = b = c`, the last of which must be readable; the first may be a label such as `H(s)`."""
-    texts = [part.strip() for part in re.split(r"[:=]?=", _undecorated(plain(statement), names))]
+    texts = [part.strip() for part in re.split(r"[:=]?=", cleaned(plain(statement), names))]
     if len(texts) > MAX_CHAIN:
         raise ExpressionError(f"a chain of more than {MAX_CHAIN} equalities")
     parts = []
@@ -89,21 +100,29 @@ def _chain(statement: str, names: Sequence[str]) -> list[Expression]:
         if not text or (place == 0 and _ARGUMENT.fullmatch(text)):
             continue
         try:
-            part = _formula(text, names)
+            part = read_formula(text, names, functions)
         except ExpressionError:
             if place == 0:
                 _check_label(text)
             continue
-        if place == 0 and part.symbols and all(symbol[0] in "VI" for symbol in part.symbols):
-            # `V_2/V_1 = …` with sources of these names is a label too, not the claim that the answer is a ratio of two of them.
+        if place == 0 and part.symbols and _is_label(part, functions):
             _check_label(text)
         else:
             parts.append(part)
-    return [*parts, _formula(texts[-1], names)]
+    return [*parts, read_formula(texts[-1], names, functions)]
 
 
-def _undecorated(text: str, names: Sequence[str]) -> str:
-    """Without the punctuation, Markdown and `V/V` that may end an answer, and the list marks that may begin one."""
+def _is_label(part: Expression, functions: Sequence[str]) -> bool:
+    """Whether a readable left side is a label all the same, not the claim that the answer is that.
+
+    `V_2/V_1 = …` is one where sources have these names, `H(s) = …` where a block is called H.
+    """
+    alone = len(part.steps) == 1 and part.symbols[0] in functions
+    return alone or all(symbol[0] in "VI" for symbol in part.symbols)
+
+
+def cleaned(text: str, names: Sequence[str]) -> str:
+    """An answer without the punctuation, Markdown and `V/V` that may end an answer, and the list marks that may begin one."""
     text = re.sub(r"\A(?:[-*#>]+\s+|\*\*)", "", text.strip())
     text = (
         re.sub(r"[\s.,;:*$`]+\Z", "", text[-200:])
@@ -116,8 +135,9 @@ def _undecorated(text: str, names: Sequence[str]) -> str:
     return text
 
 
-def _formula(text: str, names: Sequence[str]) -> Expression:
-    return parse_tokens(tokenize(text, names), text)
+def read_formula(text: str, names: Sequence[str], functions: Sequence[str] = ()) -> Expression:
+    """The expression that a bare formula spells, `text` being as `plain` gives it. Raises ExpressionError."""
+    return parse_tokens(tokenize(text, names, functions), text)
 
 
 def _check_label(text: str) -> None:

@@ -1,8 +1,9 @@
 """Is the predicted netlist the same circuit?
 
 Two netlists are the same where the same parts meet at the same places: the names of nodes are free, wires are contracted, the order of
-lines does not matter, and the two ends of a resistor, coil or capacitor are alike. The ends of sources are not. Where the gold has a ground
-(node `0`), that node must be the predicted `0` too. Values are not compared: a picture that shows names does not tell them.
+lines does not matter, and the two ends of a resistor, coil or capacitor are alike. The ends of sources and ports are not, nor those of
+op-amps and transistors, whose pins have each its role; whether a transistor is npn or pnp is part of what it is. Where the gold has a
+ground (node `0`), that node must be the predicted `0` too. Values are not compared: a picture that shows names does not tell them.
 """
 
 from __future__ import annotations
@@ -10,17 +11,25 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
-from diagramlens.domains.circuits.netlist import Netlist, NetlistError, Part, merge_wires, parse_netlist
+from diagramlens.domains.circuits.netlist import PINS, Netlist, NetlistError, Part, merge_wires, parse_netlist
 
 MAX_CHARACTERS = 20_000
 MAX_PARTS = 200
 MAX_LINES = 400
 
 UNPOLARISED = "RLC"
+# What the ends of a part are called, in the order of its nodes; those of op-amps and transistors are the netlist's own PINS.
+ROLES = {
+    **dict.fromkeys("VEHP", ("+", "-", "control +", "control -")),
+    **dict.fromkeys("IGF", ("first", "second", "control +", "control -")),
+}
 GROUND = "0"
+
+# What is taken for a part's name in an answer: letters with a number, a wire, a supply. Names of the gold are, whatever they look like.
+_NAME = re.compile(r"[A-Za-z]{1,3}\d\w*|W|V(?:DD|CC|SS|EE)")
 
 # A terminal is the name of a part and the role of its pin; all pins of an unpolarised part have the role "".
 Terminal = tuple[str, str]
@@ -85,25 +94,26 @@ def _without_marks(line: str) -> str:
 
 def _looks_like_part(line: str, known: Collection[str]) -> bool:
     first, _, rest = line.partition(" ")
-    return first in known or (re.fullmatch(r"[A-Za-z]{1,3}\d\w*|W", first) is not None and bool(rest.strip()))
+    return first in known or (_NAME.fullmatch(first) is not None and bool(rest.strip()))
 
 
 def _terminals_by_node(netlist: Netlist, grounded: bool) -> dict[str, list[Terminal]]:
     """The terminals at each node of a netlist without wires; the ground is one more terminal of node 0."""
     nodes: dict[str, list[Terminal]] = {}
     for part in netlist.parts:
-        name = f"{part.name}({part.control})" if part.control else part.name
+        what = part.control or part.model
+        name = f"{part.name}({what})" if what else part.name
         for place, node in enumerate(part.nodes):
-            nodes.setdefault(node, []).append((name, "" if part.kind in UNPOLARISED else _role(part.kind, place)))
+            nodes.setdefault(node, []).append((name, _role(part, place)))
     if grounded and GROUND in nodes:
         nodes[GROUND].append(("ground", ""))
     return nodes
 
 
-def _role(kind: str, place: int) -> str:
-    if kind == "V":
-        return "+-"[place]
-    return ("first", "second", "third", "fourth")[place]
+def _role(part: Part, place: int) -> str:
+    if part.kind in UNPOLARISED:
+        return ""
+    return (PINS[part.kind] if part.model else ROLES[part.kind])[place]
 
 
 def _signature(terminals: list[Terminal]) -> tuple[Terminal, ...]:
@@ -129,9 +139,13 @@ def _first_difference(
     for name in predicted_names:
         if name not in gold_names:
             return f"{name} is not in the gold"
-    turned = _turned_source(gold, predicted, gold_nodes)
+    models = {part.name: part.model for part in predicted.parts}
+    for part in gold.parts:
+        if part.model != models[part.name]:
+            return f"{part.name} is {models[part.name] or 'no device'} in the prediction, not {part.model or 'a plain source'}"
+    turned = _turned_part(predicted, gold_nodes)
     if turned:
-        return f"{turned} is the wrong way round in the prediction"
+        return turned
     if ("ground", "") in gold_nodes.get(GROUND, ()) and GROUND not in predicted_nodes:
         return "there is no ground (node 0) in the prediction"
     gold_pairs, predicted_pairs = _pairs(gold_nodes), _pairs(predicted_nodes)
@@ -142,17 +156,31 @@ def _first_difference(
     return "the same pairs of parts meet, but not at the same nodes"
 
 
-def _turned_source(gold: Netlist, predicted: Netlist, gold_nodes: dict[str, list[Terminal]]) -> str | None:
-    """The one source whose turning round would make the prediction right, if there is one."""
+def _turned_part(predicted: Netlist, gold_nodes: dict[str, list[Terminal]]) -> str:
+    """What is said of the one part whose turning round would make the prediction right, "" where there is none."""
     wanted = Counter(map(_signature, gold_nodes.values()))
+    grounded = ("ground", "") in gold_nodes.get(GROUND, ())
     for place, part in enumerate(predicted.parts):
-        if part.kind in "VI":
-            turned = Part(part.name, part.kind, part.nodes[::-1], part.value)
-            parts = (*predicted.parts[:place], turned, *predicted.parts[place + 1 :])
-            nodes = _terminals_by_node(Netlist(parts), ("ground", "") in gold_nodes.get(GROUND, ()))
-            if Counter(map(_signature, nodes.values())) == wanted:
-                return part.name
-    return None
+        for said, nodes in _turns(part):
+            parts = (*predicted.parts[:place], replace(part, nodes=nodes), *predicted.parts[place + 1 :])
+            if Counter(map(_signature, _terminals_by_node(Netlist(parts), grounded).values())) == wanted:
+                return f"{part.name} {said}"
+    return ""
+
+
+def _turns(part: Part) -> list[tuple[str, tuple[str, ...]]]:
+    """The ways to turn a part that a reader of drawings confuses, each with what is wrong if that way is right."""
+    nodes = part.nodes
+    if part.model and part.kind == "E":
+        return [("has its two inputs exchanged in the prediction", (*nodes[:2], nodes[3], nodes[2]))]
+    if part.model:
+        return [(f"has its {PINS[part.kind][0]} and {PINS[part.kind][2]} exchanged in the prediction", nodes[::-1])]
+    if part.kind not in ROLES:
+        return []
+    turns = [("is the wrong way round in the prediction", (nodes[1], nodes[0], *nodes[2:]))]
+    if len(nodes) == 4:
+        turns.append(("has its control the wrong way round in the prediction", (*nodes[:2], nodes[3], nodes[2])))
+    return turns
 
 
 def _joins(pair: Pair) -> str:

@@ -48,6 +48,8 @@ _TRAILS_OFF = re.compile(
 _EXPLANATION = re.compile(
     r"(?:\\text\s?\{\s?|[\s,;.(])(?:where|with|assuming|since|because|given that)\b", re.IGNORECASE
 )
+# `\\quad \\text{(high-pass)}`: set apart from the formula, at its end.
+_REMARK = re.compile(r"\\q?quad\s*\\(?:text|mathrm)\s?\{(?!\s*(?:or|and)\b)[^{}]{0,200}\}[\s.]*\Z")
 _SENTENCE_END = re.compile(r"[.!?]\s+(?=[A-Za-z$\\*])")
 _OR = re.compile(r"\sor\s|\\text\s*\{\s*or\s*\}|\\(?:lor|vee)\b")
 
@@ -141,6 +143,7 @@ def _statements(pieces: list[str]) -> list[str]:
         explanation = _EXPLANATION.search(piece)
         if explanation and _FORMULA.search(piece[: explanation.start()]):
             piece = piece[: explanation.start()]
+        piece = _REMARK.sub("", piece)
         piece = re.sub(r"\\(?:begin|end)\s*\{[a-z]+\*?\}|\\label\{[^{}]*\}|\\tag\{[^{}]*\}", " ", piece)
         piece = re.sub(r"\\\\(?:\[[^\]]*\])?\s*&?\s*=", " = ", piece).replace("&", " ")
         steps = re.split(

@@ -18,6 +18,8 @@ from diagramlens.records import DiagramLensError
 TOLERANCE = Fraction(1, 100)
 # In the base unit: a nanovolt or nanoampere is nothing in the circuits that are asked about.
 ABSOLUTE_TOLERANCE = Fraction(1, 10**9)
+PI = Fraction(314159265358979, 10**14)
+MAX_READ = 8_000
 MAX_DIGITS = 40
 MAX_DECIMAL_EXPONENT = 40
 
@@ -36,11 +38,12 @@ class Quantity:
 
 @dataclass(frozen=True)
 class QuantityScore:
-    """Whether the value is within the tolerance, whether the unit is the right one, and why not."""
+    """Whether the value is within the tolerance, whether the unit is the right one, and why not; whether there is a unit at all."""
 
     value_right: bool
     unit_right: bool
     reason: str
+    unit_given: bool = True
 
 
 _PREFIXES = {
@@ -84,11 +87,12 @@ _SYMBOLS = {
     "F": "F",
     "H": "H",
     "S": "S",
+    "rad": "rad",
 }
 _BY_WORD = {f"_{place}": unit for place, unit in enumerate(_UNIT_WORDS)}
 
 _UNIT = (
-    r"(?:(?P<prefix>meg|Meg|[fpnumkKMGT])?[ ]?(?P<symbol>Ohms?|ohms?|Hz|[VAΩWsFHS])(?P<per>/[A-Za-z]+)?(?![A-Za-z0-9_])"
+    r"(?:(?P<prefix>meg|Meg|[fpnumkKMGT])?[ ]?(?P<symbol>Ohms?|ohms?|Hz|rad(?=/s)|[VAΩWsFHS])(?P<per>/[A-Za-z]+)?(?![A-Za-z0-9_])"
     r"|(?i:(?P<prefix_word>pico|nano|micro|milli|kilo|mega|giga)?[ -]?(?:"
     + "|".join(f"(?P<_{place}>{words})" for place, words in enumerate(_UNIT_WORDS.values()))
     + r"))(?![A-Za-z0-9_]))"
@@ -108,6 +112,10 @@ _QUANTITY = re.compile(
 _MARKUP = re.compile(
     r"[$`~]|(?<![\d)])\*\*|\*\*(?![\d(+-])|\\[()\[\]]|\\(?:text|mathrm|mathsf|rm|unit|si|SI|qty|boxed)\b|(?<=\d)\{?,\}?(?=\d{3}(?!\d))"
 )
+# All the ways of writing rad/s, prefix aside: `rad/sec`, `radians per second`, `rad·s⁻¹`, `\\mathrm{rad}/\\mathrm{s}`.
+_ANGULAR = re.compile(
+    r"rad(?:ian)?s?\}?\s*(?:(?:/|\bper\b)\s*\{?s(?:ec(?:ond)?s?)?(?![A-Za-z])|[*.]?\s*\{?s\}?\s*\^\s*[({]{0,2}\s*-\s*1\s*[)}]{0,2})"
+)
 _UNFINISHED = re.compile(r",\d|\s?[-+*/×x^]\s?[\d(\\.]")
 _OPERATION = re.compile(r"\s*(?:\*\*|[*/x^+(-])?\s*")
 _CHOICE = re.compile(r"[\s,;]*(?:or|to|and|–)[\s,;]*(?:[A-Za-z]_?\w*\s?=\s?)?", re.IGNORECASE)
@@ -116,10 +124,14 @@ _CHOICE = re.compile(r"[\s,;]*(?:or|to|and|–)[\s,;]*(?:[A-Za-z]_?\w*\s?=\s?)?"
 def parse_quantity(text: str) -> Quantity:
     """The last quantity of an answer: the last number with a unit, or the last number where none has one.
 
-    Raises QuantityError where there is none, where the text is longer than 20,000 characters, or where two are offered.
+    Of a text of more than 8,000 characters the last ones are read. Raises QuantityError where there is none, where the text is longer
+    than 20,000 characters, or where two are offered.
     """
     if len(text) > MAX_CHARACTERS:
         raise QuantityError(f"the answer has {len(text)} characters; at most {MAX_CHARACTERS} are read")
+    if len(text) > MAX_READ:
+        # The last one counts, so the beginning need not be read; cut between words, not through a number.
+        text = text[-MAX_READ:].partition(" ")[2]
     text = _tidy(text)
     found = list(_QUANTITY.finditer(text))
     if not found:
@@ -146,7 +158,8 @@ def _tidy(text: str) -> str:
     text = text.replace("\\Omega", "Ω").replace("\u2126", "Ω").replace("\\pm", "±")
     text = text.replace("\\mu", "u").replace("µ", "u").replace("μ", "u")
     text = text.replace("\\[", " ").replace("\\]", " ").replace("\\(", " ").replace("\\)", " ")
-    return re.sub(r"[ \t]+", " ", _MARKUP.sub("", plain(text)))
+    text = _MARKUP.sub("", plain(text))
+    return re.sub(r"[ \t]+", " ", _ANGULAR.sub("rad/s", text) if "rad" in text else text)
 
 
 def _unit_of(found: re.Match[str]) -> str | None:
@@ -161,6 +174,8 @@ def _value(found: re.Match[str]) -> Fraction:
     if max(map(len, parts)) > MAX_DIGITS or abs(exponent) > MAX_DECIMAL_EXPONENT:
         raise QuantityError(f"the number {found[0][:20]}… is too long or too large")
     if found["decimals"]:
+        if "." in found["number"]:
+            raise QuantityError(f"{found[0][:20]} has two decimal points")
         scale = 0 if found["letter"] == "R" else _PREFIXES[found["letter"]]
         value = Fraction(f"{found['number']}.{found['decimals']}") * Fraction(10) ** scale
     else:
@@ -184,17 +199,25 @@ def compare_quantities(gold: Quantity, predicted: str, tolerance: Fraction = TOL
     """Score an answer against the exact gold: the value within ±1 % and strict in sign, the unit right, its prefix aside.
 
     A number without a unit is taken in the base unit; its value may be right, its unit is not. A gold of 0 asks for a value within 1e-9.
+    A frequency may be given in Hz or, if the answer says so, in rad/s: 10 krad/s is 1.59 kHz, and 10 kHz is not.
     """
     try:
         found = parse_quantity(predicted)
     except QuantityError as fault:
         return QuantityScore(False, False, f"not readable: {fault}")
-    value_right, unit_right = within(found.value, gold.value, tolerance), found.unit == gold.unit
+    value = found.value * _CONVERTED.get((found.unit, gold.unit), Fraction(1))
+    value_right = within(value, gold.value, tolerance)
+    unit_right = found.unit == gold.unit or (found.unit, gold.unit) in _CONVERTED
     faults = []
     if not value_right:
-        opposite = within(-found.value, gold.value, tolerance)
+        opposite = within(-value, gold.value, tolerance)
         wrong = "has the wrong sign" if opposite else f"is not within {float(tolerance):.3g} of {float(gold.value):.6g}"
-        faults.append(f"{float(found.value):.6g} {wrong}")
+        faults.append(f"{float(value):.6g} {wrong}")
     if not unit_right:
         faults.append(f"the unit is {found.unit or 'missing'}, not {gold.unit}")
-    return QuantityScore(value_right, unit_right, "; ".join(faults) or "value and unit are right")
+    return QuantityScore(
+        value_right, unit_right, "; ".join(faults) or "value and unit are right", found.unit is not None
+    )
+
+
+_CONVERTED: dict[tuple[str | None, str | None], Fraction] = {("rad/s", "Hz"): 1 / (2 * PI), ("Hz", "rad/s"): 2 * PI}

@@ -21,6 +21,7 @@ from diagramlens.records import DiagramLensError
 MAX_TOKENS = 4_000
 MAX_NAMES = 500
 MAX_NAME_LENGTH = 40
+MAX_WORD = 500
 MAX_DIGITS = 60
 MAX_DECIMAL_EXPONENT = 40
 
@@ -61,6 +62,7 @@ _UNICODE = str.maketrans(
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₒₘₛₑ", "0123456789omse")
 
+_HTML = re.compile(r"<su([bp])>\s?([^<>]{1,20}?)\s?</su\1>")
 _WRAPPED_TEXT = re.compile(
     r"\\(?:text(?:rm|it|bf|sf|tt)?|math(?:rm|it|bf|sf|tt|cal)|operatorname|mbox|bm|boldsymbol)\s*\{([^{}\\]*)\}"
 )
@@ -94,6 +96,8 @@ def plain(text: str) -> str:
         text = re.sub("[⁰¹²³⁴-⁹⁻⁺]+", lambda run: "^{" + run[0].translate(_SUPERSCRIPTS) + "}", text)
         text = re.sub("[₀-₉ₒₘₛₑ]+", lambda run: "_{" + run[0].translate(_SUBSCRIPTS) + "}", text)
         text = text.translate(_UNICODE)
+    if "<su" in text:
+        text = _HTML.sub(lambda found: f"{'_' if found[1] == 'b' else '^'}{{{found[2]}}}", text)
     if "\\" not in text:
         return text
     text = _WRAPPED_TEXT.sub(r"\1", text)
@@ -122,95 +126,132 @@ def _key(spelling: str) -> str:
 
 _KEY_DROPS = str.maketrans("", "", "_{} ")
 
-
-def _spellings(name: str) -> str:
-    """A pattern for all spellings of one name: `R1`, `R_1`, `R_{1}`; `Cgs` also as `C_gs` and `C_{gs}`."""
-    key = _key(name)
-    ways = [re.escape(key)]
-    for cut in range(1, len(key)):
-        base, subscript = re.escape(key[:cut]), re.escape(key[cut:])
-        ways += [rf"{base}_{subscript}", rf"{base}_\{{\s?{subscript}\s?\}}"]
-    return "|".join(sorted(ways, key=len, reverse=True))
+_NUMBER = r"(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)"
+# A run of letters, digits and subscripts, in which names may stand without a sign between them: `sR_1C_{gs}`, `\omega`.
+_WORD = r"(?P<word>\\?[A-Za-z](?:[A-Za-z0-9]|_(?:\{\s?[A-Za-z0-9,]+\s?\}|[A-Za-z0-9]))*)"
+_OPERATOR = r"(?P<operator>\*\*|\|\||//|\\frac|[-+*/^()\[\]{}])"
+_TOKEN = re.compile(rf"\s+|{_NUMBER}|{_OPERATOR}|{_WORD}|(?P<bad>.)", re.DOTALL | re.ASCII)
+# The pieces of a word: one letter or digit, or one subscript in braces. Names begin and end between pieces.
+_PIECE = re.compile(r"_\{\s?[A-Za-z0-9,]+\s?\}|_[A-Za-z0-9]|\\?[A-Za-z0-9]")
+_BEFORE_OMEGA = re.compile(r"\s*\*?\s*(?:\\?omega|w\b)")
+_BUILTINS = {"s": S, "j": IMAGINARY_UNIT, "w": OMEGA, "omega": OMEGA, "\\omega": OMEGA}
 
 
 @dataclass(frozen=True)
 class _Language:
-    pattern: re.Pattern[str]
+    """The names of one circuit: from key (a name without `_`, `{`, `}`) to the name, and the length of the longest key."""
+
     symbols: dict[str, str]
+    longest: int
     listed: str
 
 
 @lru_cache(maxsize=256)
 def _language(names: tuple[str, ...]) -> _Language:
-    """The tokeniser of one circuit. Raises ExpressionError for a list of names that cannot be told apart."""
+    """What the words of one circuit mean. Raises ExpressionError for a list of names that cannot be told apart."""
     if len(names) > MAX_NAMES:
         raise ExpressionError(f"{len(names)} names given; at most {MAX_NAMES} are read")
     symbols: dict[str, str] = {}
     for name in names:
-        if not re.fullmatch(r"\\?[A-Za-z][A-Za-z0-9_{},]*", name) or len(name) > MAX_NAME_LENGTH:
+        if len(name) > MAX_NAME_LENGTH or not _IS_NAME(name):
             raise ExpressionError(
                 f"{name[:MAX_NAME_LENGTH]!r} is not a name: letters, digits and _, starting with a letter"
             )
         if symbols.setdefault(_key(name), name) != name:
             raise ExpressionError(f"the names {symbols[_key(name)]} and {name} cannot be told apart")
-    builtins = {"s": S, "j": IMAGINARY_UNIT, "w": OMEGA, "omega": OMEGA, "\\omega": OMEGA}
-    spellings = [_spellings(key) for key in sorted(symbols, key=len, reverse=True)]
-    spellings += [re.escape(word) for word in sorted(builtins, key=len, reverse=True) if word not in symbols]
-    if "i" not in symbols:
-        # The mathematician's jω. Alone, `i` is more often a current, or the first letter of a word.
-        builtins["i"] = IMAGINARY_UNIT
-        spellings.append(r"i(?=\s*\*?\s*(?:\\?omega|w\b))")
-    # A name may be followed by another letter (implicit multiplication) but not by a digit: R12 is not R1 times 2.
-    name = "(?:" + "|".join(spellings) + ")(?![0-9_])"
-    number = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
-    operator = r"\*\*|\|\||//|\\frac|[-+*/^()\[\]{}]"
-    pattern = re.compile(
-        rf"\s+|(?P<number>{number})|(?P<symbol>{name})|(?P<operator>{operator})|(?P<bad>.)", re.DOTALL | re.ASCII
-    )
-    return _Language(pattern, {**builtins, **symbols}, ", ".join(dict.fromkeys((*names, "s"))))
+    known = {**_BUILTINS, **symbols}
+    return _Language(known, max(map(len, known)), ", ".join(dict.fromkeys((*names, "s"))))
 
 
+_IS_NAME = re.compile(r"\\?[A-Za-z][A-Za-z0-9_{},]*").fullmatch
 _OPERATORS = {"**": "^", "//": "||", "\\frac": "frac"}
 
 
-def tokenize(text: str, names: Sequence[str]) -> list[Token]:
+def tokenize(text: str, names: Sequence[str], functions: Sequence[str] = ()) -> list[Token]:
     """The tokens of one formula; raises ExpressionError at the first piece that is no number, operator or listed name.
 
-    `text` is taken as `plain` gives it. `//` is the other common sign for "in parallel with", never a division that rounds.
+    `text` is taken as `plain` gives it. `//` is the other common sign for "in parallel with", never a division that rounds. Of the
+    names, `functions` stand for functions of s: `G1(s)` is then G1, and for any other name the product with s.
     """
     language = _language(tuple(names))
     tokens: list[Token] = []
-    for found in language.pattern.finditer(text):
+    # The words of a formula are few and come again and again.
+    words: dict[str, list[Token]] = {}
+    for found in _TOKEN.finditer(text):
         kind = found.lastgroup
         if kind is None:
             continue
-        if len(tokens) >= MAX_TOKENS:
-            raise ExpressionError(f"more than {MAX_TOKENS} tokens")
         piece = found[0]
         if kind == "operator":
             tokens.append(Token(_OPERATORS.get(piece, piece), piece))
-        elif kind == "symbol":
-            tokens.append(Token("symbol", language.symbols[_key(piece)]))
+        elif kind == "word":
+            # Whether an `i` is the imaginary unit depends on what follows.
+            if piece not in words or "i" in piece:
+                words[piece] = _symbols_in(text, found.start(), found.end(), language)
+            tokens += words[piece]
         elif kind == "number":
             tokens.append(Token("number", piece, _number(piece, language)))
         else:
             raise ExpressionError(_unreadable(text, found.start(), language))
+        if len(tokens) > MAX_TOKENS:
+            raise ExpressionError(f"more than {MAX_TOKENS} tokens")
+    return _without_arguments(tokens, functions) if functions else tokens
+
+
+def _without_arguments(tokens: Sequence[Token], functions: Sequence[str]) -> list[Token]:
+    found: list[Token] = []
+    for token in tokens:
+        found.append(token)
+        if token.kind == ")" and [one.kind for one in found[-4:-1]] == ["symbol", "(", "symbol"]:
+            name, _, argument = found[-4:-1]
+            if name.text in functions and argument.text == S:
+                del found[-3:]
+    return found
+
+
+def _symbols_in(text: str, start: int, end: int, language: _Language) -> list[Token]:
+    """The names that a word is made of, each the longest that fits: `sR_1C_1` is s, R1 and C1.
+
+    A name may be followed by another letter (implicit multiplication) but not by a digit: R12 is not R1 times 2.
+    """
+    if end - start > MAX_WORD:
+        raise ExpressionError(f"{end - start} letters and digits without an operator between them")
+    whole = language.symbols.get(_key(text[start:end]))
+    if whole is not None:
+        return [Token("symbol", whole)]
+    pieces = [(found.start(), _key(found[0])) for found in _PIECE.finditer(text, start, end)]
+    tokens: list[Token] = []
+    first = 0
+    while first < len(pieces):
+        key, best, after = "", None, first
+        for last in range(first, min(len(pieces), first + language.longest)):
+            key += pieces[last][1]
+            following = text[pieces[last + 1][0]] if last + 1 < len(pieces) else ""
+            if key in language.symbols and not (following.isdigit() or following == "_"):
+                best, after = language.symbols[key], last + 1
+        if best is None and pieces[first][1] == "i" and _BEFORE_OMEGA.match(text, pieces[first][0] + 1):
+            # The mathematician's jω. Alone, `i` is more often a current, or the first letter of a word.
+            best, after = IMAGINARY_UNIT, first + 1
+        if best is None:
+            raise ExpressionError(_unreadable(text, pieces[first][0], language))
+        tokens.append(Token("symbol", best))
+        first = after
     return tokens
 
 
-@lru_cache(maxsize=1024)
-def _small_number(piece: str) -> Fraction:
-    return Fraction(piece)
-
-
 def _number(piece: str, language: _Language) -> Fraction:
-    if len(piece) <= 4 and piece.isdigit():
-        return _small_number(piece)
+    if piece.isdigit() and len(piece) <= MAX_DIGITS:
+        return _value(piece)
     mantissa, letter, exponent = re.split(r"([eE])", piece) if re.search("[eE]", piece) else (piece, "", "0")
     if letter and letter + exponent in language.symbols:
         raise ExpressionError(f"{piece} is either a number or {mantissa} times {letter + exponent}: write a *")
     if len(mantissa) > MAX_DIGITS or len(exponent) > 4 or abs(int(exponent)) > MAX_DECIMAL_EXPONENT:
         raise ExpressionError(f"the number {piece[:20]}… is too long or too large")
+    return _value(piece)
+
+
+@lru_cache(maxsize=1024)
+def _value(piece: str) -> Fraction:
     return Fraction(piece)
 
 

@@ -1,0 +1,71 @@
+"""How many: one whole number out of an answer such as `3`, `three`, or `There are 3 resistors (R1, R2, R3).`"""
+
+from __future__ import annotations
+
+import re
+
+from diagramlens.grading.final import last_box, last_lines, single_blanks
+from diagramlens.grading.prose import MAX_CHARACTERS
+from diagramlens.grading.tokens import short
+from diagramlens.grading.verdict import Verdict
+
+MAX_DIGITS = 9
+
+_WORDS = {
+    word: number
+    for number, word in enumerate(
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+        ]
+    )
+} | {"no": 0, "none": 0}
+# Digits that belong to a name (R3, V_2, x10) are no count; a decimal is one number, not two.
+_NUMBER = re.compile(r"(?<![\w.{])(?<!\w\[)[-+−]?[0-9]+(?:[.,][0-9]+)*(?!\w)")
+_WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
+_EITHER = re.compile(rf"{_NUMBER.pattern}|{_WORD.pattern}", re.IGNORECASE)
+
+
+def compare_count(gold: int, predicted: str) -> Verdict:
+    """Whether an answer gives this number.
+
+    The last `\\boxed{}` counts, else the last line with a number; of a sum (`2 + 1 = 3`) what follows its last `=`. Number words count
+    where there are no digits. Two different numbers are no answer, nor is a fraction.
+    """
+    if len(predicted) > MAX_CHARACTERS:
+        return Verdict(False, f"not readable: the answer has {len(predicted)} characters")
+    boxed = last_box(predicted)
+    line = last_lines(single_blanks(predicted if boxed is None else boxed), _EITHER)
+    line = re.sub(r"[*$`~]|\\[()\[\]]|\\(?:text|mathrm)\s?\{", " ", line).rpartition("=")[2]
+    found = {match[0] for match in _NUMBER.finditer(line)}
+    numbers = {_whole(text) for text in found} if found else {_WORDS[word.lower()] for word in _WORD.findall(line)}
+    if not numbers:
+        return Verdict(False, f"not readable: there is no number in {short(predicted)!r}")
+    if len(numbers) > 1:
+        return Verdict(False, f"not readable: several numbers in {short(line)!r}")
+    number = numbers.pop()
+    if number is None:
+        return Verdict(False, f"not readable: {short(line)!r} is not a whole number")
+    return Verdict(number == gold, f"{number} is right" if number == gold else f"{number} is not {gold}")
+
+
+def _whole(text: str) -> int | None:
+    whole, _, decimals = text.replace(",", "").partition(".")
+    if len(whole) > MAX_DIGITS or decimals.strip("0") or whole[0] in "-−":
+        return None
+    return int(whole)

@@ -1,0 +1,77 @@
+"""Which parts: a set of names out of an answer such as `C2, R1`, `$R_1$ and $C_2$`, or a sentence that names them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from diagramlens.grading.final import last_box, last_lines, single_blanks
+from diagramlens.grading.prose import MAX_CHARACTERS
+from diagramlens.grading.tokens import plain, short
+from diagramlens.grading.verdict import Verdict
+
+MAX_NAMES = 200
+
+_SEPARATORS = re.compile(r"\s*(?:[,;&\n/]|\band\b|\+)\s*", re.IGNORECASE)
+_ONE_NAME = re.compile(r"[A-Za-z]\w*")
+# In a sentence a name is a letter or a few with a number, or what schematics call things without one: RL, Rf, VDD.
+_NAME_IN_PROSE = re.compile(r"\b(?:[A-Za-z]{1,3}\d{1,4}[a-z]?|[RLCQV](?:[A-Z]{1,2}|[a-z])|[VI](?:in|out|src))\b")
+_NAMELESS = re.compile(
+    r"\b(?:none|nothing|no (?:part|component|element)s?)\b|∅|\\(?:emptyset|varnothing)\b", re.IGNORECASE
+)
+_DECORATION = re.compile(r"[*`$\"'“”‘’\[\](){}<>]|\\[()\[\]{}]|\\(?:text|mathrm|boxed)\b|[.!:](?!\w)")
+_DENIED = re.compile(r"\b(?:not|except|excluding|without|but no|neither|nor|unlike)\b", re.IGNORECASE)
+
+
+def compare_names(gold: Collection[str], predicted: str) -> Verdict:
+    """Whether an answer names exactly these parts; order and repetition do not matter, case does.
+
+    Read is the last `\\boxed{}`, else the last line (or list) that names something. `R_1` and `R_{1}` are R1. An answer that is a bare
+    list is taken word by word; of a sentence, every word that looks like a part's name. A sentence that denies something ("R1, not
+    R2") is refused, for it leaves open what is denied.
+    """
+    if len(predicted) > MAX_CHARACTERS:
+        return Verdict(False, f"not readable: the answer has {len(predicted)} characters")
+    named = _names(predicted, gold)
+    if isinstance(named, str):
+        return Verdict(False, f"not readable: {named}")
+    wanted = {_key(name) for name in gold}
+    missing, foreign = sorted(wanted - named), sorted(named - wanted)
+    if foreign:
+        return Verdict(False, f"{short(', '.join(foreign))} should not be named")
+    if missing:
+        return Verdict(False, f"{short(', '.join(missing))} is missing")
+    return Verdict(True, "exactly the right names")
+
+
+def _names(predicted: str, gold: Collection[str]) -> set[str] | str:
+    """The names, or why there is no telling."""
+    boxed = last_box(predicted)
+    text = predicted if boxed is None else boxed
+    looking = re.compile("|".join([_NAME_IN_PROSE.pattern, *(rf"\b{re.escape(_key(name))}\b" for name in gold)]))
+    text = _key(single_blanks(_DECORATION.sub(" ", plain(text).replace("_{", "_").replace("_", ""))))
+    lines = last_lines(text, looking).strip()
+    if not lines:
+        bare = _bare_list(text.strip())
+        if _NAMELESS.search(text):
+            return set()
+        return bare or f"there is no name in {short(predicted)!r}"
+    bare = _bare_list(lines.rpartition("=")[2].strip())
+    if bare is not None:
+        return bare
+    if _DENIED.search(lines):
+        return f"{short(lines)!r} denies something"
+    found = {match[0] for match in looking.finditer(lines)}
+    return found if len(found) <= MAX_NAMES else f"more than {MAX_NAMES} names"
+
+
+def _bare_list(text: str) -> set[str] | None:
+    """The items of a text that is nothing but a list of single words; None for any other text."""
+    items = [item for item in _SEPARATORS.split(text) if item]
+    if not items or len(items) > MAX_NAMES or not all(_ONE_NAME.fullmatch(item) for item in items):
+        return None
+    return set(items)
+
+
+def _key(name: str) -> str:
+    return name.replace("_", "")

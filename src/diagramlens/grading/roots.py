@@ -1,0 +1,229 @@
+r"""Poles and zeros: a multiset of complex numbers, or of formulas where the gold has formulas.
+
+Read are `-1000, -50+200j`, `-50 ± j200`, `s_1 = -1 krad/s, s_2 = …`, `{-1000, -1000}`, `-1000 (double)`, `0`, `none`, fractions, powers of
+ten, a root of a number (`\sqrt{3}`), LaTeX, lists, and a sentence around them. The unit is rad/s (or 1/s, or none); Hz are turned into
+rad/s. The order is free, how often each root stands is not, and of a conjugate pair both must be given, be it with ±.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from fractions import Fraction
+
+from diagramlens.grading.constants import Complex, exact_value
+from diagramlens.grading.expressions import read_formula
+from diagramlens.grading.final import last_box, last_lines, single_blanks
+from diagramlens.grading.prose import MAX_CHARACTERS, MAX_LINE
+from diagramlens.grading.quantities import PI
+from diagramlens.grading.rational import Expression, Relation, compare
+from diagramlens.grading.tokens import ExpressionError, plain, short
+from diagramlens.grading.verdict import Verdict
+
+MAX_ROOTS = 32
+MAX_ITEM = 400
+TOLERANCE = Fraction(1, 100)
+# Where a real or imaginary part of the gold is 0: relative to the size of the root, or to the largest where the root is 0.
+NOTHING = Fraction(1, 10**6)
+
+_NONE = re.compile(
+    r"\b(?:none|nothing|no (?:finite |real )?(?:poles?|zero(?:e?s)?|roots?))\b|∅|\\emptyset|\\varnothing|\{ ?\}",
+    re.I,
+)
+_NUMBER_OR_NONE = re.compile(rf"\d|\borigin\b|{_NONE.pattern}", re.I)
+_MARKUP = re.compile(r"[$`]|\*\*(?![\d(+-])|\\[()\[\]]|\\(?:text|mathrm|rm|quad|qquad|left|right)\b|~")
+# `s_1 =`, `p_{1,2} ≈`, `z1:`: what names a root. A bare `s` too.
+_NAMED = re.compile(
+    r"(?<![A-Za-z0-9_\\])(?:[spz]|\\omega|pole|zero)\s?_?\{?(?:[a-z]?\d?(?:,\s?\d)*)\}?\s*(?:=|:|\bis\b|\bat\b)\s*",
+    re.I,
+)
+_BETWEEN = re.compile(r"[;\n]|,(?!\d{3}(?!\d))|\band\b|\\\\|&")
+_LEADS_IN = re.compile(
+    r"\A.*(?:\b(?:at|are|is|has|of|with|be|poles?|zeros?|roots?|get|gives?|obtain|find)\b|:)\s*", re.I | re.S
+)
+_TRAILS = re.compile(
+    r"\s*(?:,?\s*(?:which|where|respectively|so|because|since|as|in|for|on|of)\b.*|[.!]+)\s*\Z", re.I | re.S
+)
+_TIMES = (
+    (
+        2,
+        re.compile(
+            r"\b(?:double|repeated|twice|(?:multiplicity|order)\s*(?:of\s*|=\s*)?2|second[- ]order)\b|[(]\s*[×x]\s*2\s*[)]",
+            re.I,
+        ),
+    ),
+    (
+        3,
+        re.compile(
+            r"\b(?:triple|thrice|(?:multiplicity|order)\s*(?:of\s*|=\s*)?3|third[- ]order)\b|[(]\s*[×x]\s*3\s*[)]", re.I
+        ),
+    ),
+)
+_UNIT = re.compile(
+    r"\s*[\[(]?\s*(?P<prefix>meg|Meg|[kKMGm](?=\s?(?:rad|Hz|Np)))?\s?"
+    r"(?P<unit>rad(?:ians?)?(?:\s?(?:/|per)\s?s(?:ec(?:onds?)?)?|\s?s\^\{?\(?-1\)?\}?|\.s\^\{?-1\}?)|Hz|hertz|(?<=\d)\s?1/s(?:ec)?\b"
+    r"|/\s?s(?:ec)?\b|s\^\{?\(?-1\)?\}?|Np/s)\s*[\])]?"
+)
+_PREFIXES = {"m": -3, "k": 3, "K": 3, "M": 6, "meg": 6, "Meg": 6, "G": 9}
+_SQUARE_ROOT = re.compile(r"(?:\\?sqrt\s?[({]|√\s?\(?)\s?(\d{1,15}(?:\.\d{1,15})?)\s?[)}]?")
+_IMAGINARY = re.compile(r"(?<![A-Za-z])i(?![A-Za-z])|(?<![A-Za-z])J(?![A-Za-z])")
+_J_BEFORE_NUMBER = re.compile(r"(?<![A-Za-z])j\s?(?=[\d.(])")
+_SET = re.compile(r"\A\W*?[{\[]\s*([^{}\[\]]*(?:\{[^{}]*\}[^{}\[\]]*)*)[}\]]\W*\Z")
+
+
+def compare_roots(gold: Sequence[str | tuple[str, str]], predicted: str, names: Sequence[str] = ()) -> Verdict:
+    """Whether an answer gives exactly these roots, each as often as the gold does.
+
+    Args:
+        gold: for a number (real part, imaginary part) as decimal texts in rad/s; for a formula its text.
+        predicted: the answer; real and imaginary part must each be within 1 % of the gold's, strict in sign, or next to
+            nothing (a millionth of the root) where the gold's is 0.
+        names: the names that formulas may use. Formulas are compared exactly.
+
+    Raises ExpressionError or ValueError for a gold that cannot be read.
+    """
+    numbers = [(Fraction(root[0]), Fraction(root[1])) for root in gold if not isinstance(root, str)]
+    formulas = [read_formula(plain(root), names) for root in gold if isinstance(root, str)]
+    try:
+        found = _read(predicted, names)
+    except ExpressionError as fault:
+        return Verdict(False, f"not readable: {fault}")
+    if len(found) != len(gold):
+        return Verdict(False, f"{len(found)} roots are given, not {len(gold)}")
+    scale = max((_size(number) for number in numbers), default=Fraction(1))
+    fits = [[_near(number, root, scale) for root in found] for number in numbers] + [
+        [_same(formula, root) for root in found] for formula in formulas
+    ]
+    if _can_be_paired(fits):
+        return Verdict(True, "exactly the right roots")
+    foreign = [root for place, root in enumerate(found) if not any(row[place] for row in fits)]
+    if foreign:
+        return Verdict(False, f"{short(foreign[0].text)} is not one of the roots")
+    return Verdict(False, "a root is given too often, another is missing")
+
+
+def _read(text: str, names: Sequence[str]) -> list[Expression]:
+    """The roots that an answer gives, in its order, in rad/s."""
+    if len(text) > MAX_CHARACTERS:
+        raise ExpressionError(f"the answer has {len(text)} characters; at most {MAX_CHARACTERS} are read")
+    boxed = last_box(text)
+    lines = text if boxed is None else boxed
+    if "\\begin" not in lines:
+        looking = re.compile("|".join([_NUMBER_OR_NONE.pattern, *map(re.escape, names)]), re.I)
+        lines = last_lines(lines, looking)
+    line = _tidy(lines)
+    if _NONE.search(line) and not re.search(r"(?<![A-Za-z_])\d|\borigin\b", line):
+        return []
+    if len(line) > MAX_LINE:
+        raise ExpressionError(f"the roots take more than {MAX_LINE} characters")
+    line = _SET.sub(r"\1", line)
+    roots: list[Expression] = []
+    # `-1, -2 krad/s`: a unit counts for the items before it that have none.
+    scale = Fraction(1)
+    for item, times in reversed(_items(line, names)):
+        if len(item) > MAX_ITEM:
+            raise ExpressionError(f"a root takes more than {MAX_ITEM} characters")
+        unit = _UNIT.search(item)
+        if unit:
+            scale = Fraction(10) ** _PREFIXES.get(unit["prefix"] or "", 0)
+            scale *= 2 * PI if unit["unit"].lower().startswith("h") else 1
+            item = item[: unit.start()] + " " + item[unit.end() :]
+        roots += times * _roots_of(item, scale, names)
+        if len(roots) > MAX_ROOTS:
+            raise ExpressionError(f"more than {MAX_ROOTS} roots")
+    if not roots:
+        raise ExpressionError("there is no root")
+    return roots
+
+
+def _items(line: str, names: Sequence[str]) -> list[tuple[str, int]]:
+    """The pieces of a line that give roots, each with how often its words say that the root counts."""
+    items: list[tuple[str, int]] = []
+    announced = 1
+    for piece in _BETWEEN.split(_NAMED.sub(" ; ", line)):
+        times = next((times for times, pattern in _TIMES if pattern.search(piece)), 1)
+        for _, pattern in _TIMES:
+            piece = pattern.sub(" ", piece)
+        if not re.search(r"\d", piece) and not any(name in piece for name in names):
+            # Words only: "a double pole at" speaks of the next root.
+            announced = max(announced, times)
+            continue
+        items.append((piece, max(times, announced)))
+        announced = 1
+    if announced > 1 and items:
+        # "-1000, double" speaks of the last.
+        items[-1] = (items[-1][0], announced)
+    return items
+
+
+def _tidy(text: str) -> str:
+    text = (
+        text.replace("\\pm", "±")
+        .replace("+/-", "±")
+        .replace("\\cup", ",")
+        .replace("the origin", "0")
+        .replace("origin", "0")
+    )
+    text = plain(single_blanks(_MARKUP.sub(" ", text))).replace("\\{", " ").replace("\\}", " ")
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
+    text = _SQUARE_ROOT.sub(lambda found: f"({math.sqrt(float(found[1])):.12g})", text)
+    return _J_BEFORE_NUMBER.sub("j*", _IMAGINARY.sub("j", text))
+
+
+def _roots_of(item: str, scale: Fraction, names: Sequence[str]) -> list[Expression]:
+    """The root or, with ±, the two roots of one item."""
+    fault = None
+    for text in dict.fromkeys((item, _LEADS_IN.sub("", item, count=1))):
+        text = _TRAILS.sub("", text)
+        text = re.sub(r"\(\s*(?:pole|zero)?\s*\)", " ", text).strip(" .,:;*\\")
+        signs = ("+", "-") if "±" in text else ("",)
+        if text.count("±") > 1:
+            raise ExpressionError("more than one ± in a root")
+        try:
+            roots = [read_formula(text.replace("±", sign), names) for sign in signs]
+        except ExpressionError as error:
+            fault = fault or error
+            continue
+        factor = f"*({scale.numerator}/{scale.denominator})" if scale != 1 else ""
+        return [read_formula(f"({root.text}){factor}", names) for root in roots]
+    raise fault or ExpressionError(f"{short(item)} is not a root")
+
+
+def _near(gold: Complex, root: Expression, scale: Fraction) -> bool:
+    with suppress(ExpressionError):
+        value = exact_value(root)
+        if value is not None:
+            size = _size(gold) or scale
+            return all(
+                abs(found - wanted) <= max(abs(wanted) * TOLERANCE, size * NOTHING)
+                for found, wanted in zip(value, gold, strict=True)
+            )
+    return False
+
+
+def _same(gold: Expression, root: Expression) -> bool:
+    with suppress(ExpressionError):
+        return compare(gold, root) is Relation.EQUAL
+    return False
+
+
+def _size(number: Complex) -> Fraction:
+    return max(abs(number[0]), abs(number[1]))
+
+
+def _can_be_paired(fits: Sequence[Sequence[bool]]) -> bool:
+    """Whether every row can have a column of its own among those that fit it (augmenting paths)."""
+    owner: dict[int, int] = {}
+
+    def place(row: int, tried: set[int]) -> bool:
+        for column, fit in enumerate(fits[row]):
+            if fit and column not in tried:
+                tried.add(column)
+                if column not in owner or place(owner[column], tried):
+                    owner[column] = row
+                    return True
+        return False
+
+    return all(place(row, set()) for row in range(len(fits)))

@@ -1,0 +1,54 @@
+"""Hostile answers of every kind: always a verdict of wrong with one short reason, never another error. How long it takes is measured in
+benchmarks/grade.py."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from diagramlens.grading import QuantityError, grade, parse_quantity
+
+PAIRS = [json.loads(line) for line in (Path(__file__).parent / "pairs.jsonl").read_text().splitlines()]
+GOLDS = {pair["kind"]: pair["gold"] for pair in reversed(PAIRS) if "kind" in pair}
+
+# Repeated up to the limit of 20,000 characters. Some of these once took minutes: nested repetitions that share characters.
+REPEATED = (
+    *("(", "{", "[", "\\boxed{", "\\frac{", "$", "`", "R1+", "R1||", "9**", "(R1^64)", "1.", "1 ", "j", "s_", "V_a(s)"),
+    *(" ", "\n", "\t", "- ", "1. ", "a ", "A or ", "R1,", "R1 and ", "non-", "-1 ± ", "1.k1 ", "rad/", "𝟙", "..", "^"),
+    *("node a ", "the answer is ", "s = ", "not low-pass ", "\\quad \\text{(", "W a b\n", "E1 a 0 opamp", "double "),
+)  # fmt: skip
+ONCE = {
+    "a megabyte of sums": "R1+" * 350_000,
+    "a megabyte of answer lines": "Answer: 1\n" * 100_000,
+    "a tower of powers": "9**9**9**9",
+    "powers of powers": "((((R1^64)^64)^64)^64)",
+    "an enormous exponent": "R1^999999999",
+    "an enormous number": "1e999999999 V",
+    "code": "__import__('os').system('true')",
+    "a comprehension": "[x for x in ().__class__.__bases__[0].__subclasses__()]",
+    "a format string": "{0.__class__}",
+    "a NUL": "\0",
+    "lone surrogates": "\ud800\udfff",
+    "marks that turn the text round": "\u202e)2R+1R(/2R",
+    "digits of another alphabet": "٣",
+    "mathematical bold": "𝐑𝟐/(𝐑𝟏+𝐑𝟐)",
+    "brackets nested deep": "(" * 5_000 + "R9" + ")" * 5_000,
+    "brackets nested in JSON": "[" * 19_000,
+}
+TEXTS = {**ONCE, **{f"{seed!r} repeated": (seed * 20_000)[:19_990] + "x" for seed in REPEATED}}
+
+
+@pytest.mark.parametrize("kind", GOLDS)
+def test_hostile_text_is_wrong_with_one_short_reason(kind):
+    for name, text in TEXTS.items():
+        graded = grade(kind, GOLDS[kind], "", text)
+        assert not graded.correct, name
+        assert graded.reason and "\n" not in graded.reason and len(graded.reason) < 600, name
+        graded.reason.encode()
+
+
+def test_a_number_with_two_points_is_refused_and_no_crash():
+    with pytest.raises(QuantityError, match="two decimal points"):
+        parse_quantity("1.k1")
