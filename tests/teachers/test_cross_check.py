@@ -1,4 +1,4 @@
-"""lcapy confirms the solver, a disagreement stops everything with both answers, and what lcapy cannot do is counted."""
+"""lcapy and numbers confirm the solver, a disagreement stops everything with both answers, and what lcapy cannot do is counted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from diagramlens.domains.circuits.questions import ask
+from diagramlens.domains.circuits.netlist import parse_netlist
+from diagramlens.domains.circuits.solve import formula, operating_point, symbols_of
 from diagramlens.records import Question
-from diagramlens.teachers.cross_check import CrossCheckError, compare, cross_check, is_chosen
+from diagramlens.teachers.cross_check import CrossCheckError, compare, compare_numerically, cross_check, is_chosen
 
 CIRCUITS = {
     "divider": "V1 1 0 5\nR1 1 2 1k\nR2 2 0 2k",
@@ -27,50 +28,109 @@ CIRCUITS = {
 }
 
 
-def questions(name: str, truth: str) -> list[Question]:
-    kinds = {"transfer": 1, "voltage": 1, "current": 1}
-    return ask(name, "g", 1, truth, kinds=kinds, netlist_form="traced", seed=3)
+AMPLIFIERS = {
+    "inverting amplifier": "V1 1 0 5\nR1 1 2 1k\nR2 2 3 2k\nE1 3 0 opamp 0 2\nR3 3 0 1k",
+    "amplifier of finite gain": "V1 1 0 5\nR1 1 2 1k\nR2 2 3 2k\nE1 3 0 opamp 0 2 A\nR3 3 0 1k",
+    "current mirror": "V1 1 0 5\nR1 1 2 1k\nV2 2 0 0\nF1 3 0 V2 2\nR3 3 0 1k",
+    "transresistance": "V1 1 0 5\nR1 1 2 1k\nV2 2 0 0\nH1 3 0 V2 2k\nR3 3 0 1k",
+    "ruled by the source": "V1 1 0 5\nR1 1 2 1k\nR2 2 0 1k\nF1 0 3 V1 2\nR3 3 0 1k",
+}
 
 
-def test_lcapy_agrees_on_transfer_functions_voltages_and_currents_of_small_circuits():
-    asked = [question for name, truth in CIRCUITS.items() for question in questions(name, truth)]
+def question(name: str, truth: str, kind: str, across: str | None = None) -> Question:
+    """A question about the last part of a circuit, or another, with the solver's gold."""
+    netlist = parse_netlist(truth)
+    across = across or netlist.parts[-1].name
+    gold: dict[str, object] = {"across": across, "plus": 0, "netlist": truth}
+    nodes = netlist.part(across).nodes
+    if kind in ("voltage", "current", "power"):
+        point = operating_point(netlist)
+        value = {
+            "voltage": point.across(netlist.part(across)),
+            "current": point.currents[across],
+            "power": point.power(netlist.part(across)),
+        }[kind]
+        gold["value"] = f"{value.numerator}/{value.denominator}"
+    else:
+        solved = formula(netlist, netlist.parts[0].name, nodes[0], nodes[1])
+        limit = {"dc_gain": solved.at_zero, "hf_gain": solved.at_infinity}.get(kind, lambda: solved)().rational()
+        gold |= {"numerator": limit.numerator, "denominator": limit.denominator, "names": symbols_of(netlist)}
+        gold |= {"source": netlist.parts[0].name, "positive": nodes[0], "negative": nodes[1]}
+    return Question(f"{name}-{kind}", name, "g", 1, kind, "?", "!", json.dumps(gold), "solver", 1.0)
+
+
+def questions(circuits: dict[str, str], *kinds: str) -> list[Question]:
+    return [question(name, truth, kind) for name, truth in circuits.items() for kind in kinds]
+
+
+def test_lcapy_and_numbers_agree_on_transfer_functions_voltages_and_currents_of_small_circuits():
+    asked = questions(CIRCUITS, "transfer", "voltage", "current")
     checked = list(cross_check(asked, workers=2))
     assert [check.question_id for check in checked] == [question.id for question in asked]
-    assert {check.verdict for check in checked if check.question_id.partition("-")[0] != "controlled"} == {"agree"}
-    assert sum(check.verdict == "agree" for check in checked) > len(asked) - 3
+    assert {check.verdict for check in checked} == {"agree"}
+
+
+def test_lcapy_and_numbers_agree_on_opamps_and_on_sources_that_currents_rule():
+    checked = list(cross_check(questions(AMPLIFIERS, "transfer"), workers=1))
+    assert {check.verdict for check in checked} == {"agree"}
+
+
+def test_powers_and_limits_are_checked_by_numbers_alone():
+    filters = {name: CIRCUITS[name] for name in ("low pass", "wien", "ladder", "bridge")}
+    checked = list(cross_check(questions(filters, "power", "dc_gain", "hf_gain"), workers=1))
+    assert {check.verdict for check in checked} == {"agree: numeric alone, lcapy not asked"}
+
+
+def test_large_circuits_are_not_given_to_lcapy():
+    ladder = "\n".join(f"R{i} {i} {i + 1}\nC{i} {i + 1} 0" for i in range(1, 6))
+    (checked,) = cross_check([question("ladder", f"V1 1 0\n{ladder}", "transfer")], workers=1)
+    assert checked.verdict == "agree: numeric alone, lcapy not asked about more than 9 parts"
 
 
 def test_one_disagreement_is_an_error_that_shows_circuit_and_both_answers():
-    question = questions("low pass", CIRCUITS["low pass"])[0]
-    gold = json.loads(question.gold)
-    wrong = replace(question, gold=json.dumps(gold | {"numerator": "R1"}))
-    with pytest.raises(CrossCheckError) as raised:
+    right = question("low pass", "V1 1 0\nR1 1 2\nC1 2 0", "transfer")
+    gold = json.loads(right.gold)
+    wrong = replace(right, gold=json.dumps(gold | {"numerator": "R1"}))
+    with pytest.raises(CrossCheckError) as by_numbers:
         list(cross_check([wrong], workers=1))
-    message = str(raised.value)
-    assert "V1 1 0; R1 1 2; C1 2 0" in message
-    assert f"solver (R1)/({gold['denominator']}), lcapy " in message
-    assert "\n" not in message
+    with pytest.raises(CrossCheckError) as by_lcapy:
+        compare(wrong, "1/(C1*R1*s+1)")
+    for message in (str(by_numbers.value), str(by_lcapy.value)):
+        assert "V1 1 0; R1 1 2; C1 2 0" in message
+        assert f"solver (R1)/({gold['denominator']}), " in message
+        assert "\n" not in message
+    assert str(by_lcapy.value).endswith("lcapy 1/(C1*R1*s+1)")
 
 
-def test_a_question_that_takes_too_long_is_undecided():
-    asked = questions("divider", CIRCUITS["divider"])[:1]
-    checked = list(cross_check(asked, workers=1, seconds=0.0))
-    assert [check.verdict for check in checked] == ["undecided: took too long"]
+@pytest.mark.parametrize("kind", ["voltage", "current", "power", "dc_gain", "hf_gain", "impedance"])
+def test_numbers_find_a_wrong_gold_of_every_kind(kind: str):
+    right = question("ladder", "I1 0 1 5m\nR0 1 0 1k\nR1 1 2 1k\nC1 2 1 1u\nR2 2 3 2k\nR3 3 0 9k", kind)
+    assert compare_numerically(right) == "agree"
+    gold = json.loads(right.gold)
+    key = "value" if "value" in gold else "numerator"
+    wrong = replace(right, gold=json.dumps(gold | {key: f"-{gold[key]}".replace("--", "")}))
+    with pytest.raises(CrossCheckError, match=f"disagree about the {kind}"):
+        compare_numerically(wrong)
 
 
-def test_what_lcapy_cannot_solve_is_undecided_with_its_reason():
-    question = questions("divider", CIRCUITS["divider"])[1]
-    assert question.kind == "voltage"
-    gold = json.loads(question.gold)
+def test_where_lcapy_takes_too_long_numbers_decide():
+    checked = list(cross_check([question("divider", CIRCUITS["divider"], "transfer")], workers=1, seconds=0.0))
+    assert [check.verdict for check in checked] == ["agree: numeric alone, lcapy took too long"]
+
+
+def test_what_neither_can_solve_is_undecided_with_both_reasons():
+    asked = question("divider", CIRCUITS["divider"], "voltage")
     # Two voltage sources in parallel: no circuit that the solver would answer for, and one that lcapy calls singular.
-    singular = replace(question, gold=json.dumps(gold | {"netlist": "V1 1 0 5\nV2 1 0 3\nR1 1 2 1k\nR2 2 0 1k"}))
+    singular = replace(
+        asked, gold=json.dumps(json.loads(asked.gold) | {"netlist": "V1 1 0 5\nV2 1 0 3\nR1 1 2 1k\nR2 2 0 1k"})
+    )
     (checked,) = cross_check([singular], workers=1)
     assert checked.verdict.startswith("undecided: lcapy raised ")
+    assert checked.verdict.endswith(", numeric singular")
 
 
-def test_an_answer_that_cannot_be_read_is_undecided():
-    question = questions("low pass", CIRCUITS["low pass"])[0]
-    assert compare(question, "1/sqrt(C1*s)") == "undecided: answer not readable"
+def test_an_answer_that_cannot_be_read_decides_nothing():
+    assert compare(question("low pass", CIRCUITS["low pass"], "transfer"), "1/sqrt(C1*s)") == "answer not readable"
 
 
 def test_the_sample_is_a_share_of_the_diagrams_whatever_their_order():

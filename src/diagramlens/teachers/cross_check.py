@@ -1,47 +1,50 @@
-"""A sample of the solver's answers solved again by lcapy, which shares no code with it.
+"""A sample of the solver's answers solved again by two who share no code with it: lcapy, and a numeric solution.
 
-One disagreement is an error that shows both answers: either solver may be wrong, and nobody trains on that. lcapy does
-not answer everything (it crashes on some circuits, calls others singular, takes minutes over some): such a check is
-undecided, and counted by its reason.
+One disagreement is an error that shows both answers: either solver may be wrong, and nobody trains on that. lcapy does not answer
+everything (it crashes on some circuits, calls others singular, takes minutes over some, knows nothing of gains and powers); the numeric
+solution (numeric_solve.py) answers nearly everything, at random values and frequencies. What a check is worth is its verdict, and
+verdicts are counted.
 
-lcapy runs in processes of its own, because it cannot be interrupted and because importing it changes how SymPy prints in
-the whole process. It takes a current source's current to leave its first node, asymbolst SPICE; its netlists are written
-accordingly.
+Block diagrams, which are solved by elimination, are solved again by Mason's rule.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import threading
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from multiprocessing.connection import Connection
 from typing import Any
 
-from diagramlens.domains.circuits.netlist import (
-    CURRENT_SOURCES,
-    SOURCES,
-    Netlist,
-    format_netlist,
-    parse_netlist,
-    value_of,
-)
-from diagramlens.domains.circuits.solve import symbol_of
+from diagramlens.domains.circuits.blocks import BlocksError, parse_blocks
+from diagramlens.domains.circuits.blocks.mason import mason_formula
+from diagramlens.domains.circuits.formula import transfer_text
+from diagramlens.domains.circuits.netlist import Netlist, merge_wires, parse_netlist
+from diagramlens.domains.circuits.solvable import SolveError
 from diagramlens.grading.expressions import parse_expression, same_expression
 from diagramlens.grading.tokens import ExpressionError
 from diagramlens.records import DiagramLensError, Question
-from diagramlens.runtime import die_with_parent
+from diagramlens.teachers.lcapy_process import DC_KINDS, Lcapy
+from diagramlens.teachers.numeric_solve import TOLERANCE, NumericError, agrees, known_numbers, solve_numerically
 
-KINDS = ("transfer", "voltage", "current")
+FORMULAS = ("transfer", "impedance")
+LIMITS: Mapping[str, complex] = {"dc_gain": 1e-5j, "hf_gain": 1e5j}
+"""The s at which a limit is looked at. Values are about one, so that these come within LIMIT_TOLERANCE of zero and of infinity, and
+capacitors still tie down the nodes that at s = 0 would float."""
+LIMIT_TOLERANCE = 1e-3
+ROUNDING = 1e-9
+"""What the largest voltage or current in a circuit leaves of error in a small one."""
+NUMBERS = ("voltage", "current", "power")
+KINDS = (*FORMULAS, *LIMITS, *NUMBERS)
 # A hundred times what the slowest circuit of the default run takes: what stays undecided must be a matter of the circuit and not of
 # the machine's load, for the count is a metric.
 SECONDS_PER_QUESTION = 300.0
-SECONDS_TO_START = 120.0
+# lcapy takes about a second for a circuit of 9 parts, and three times as long for each part more.
+MAX_LCAPY_PARTS = 9
+AGREE = "agree"
 
 
 class CrossCheckError(DiagramLensError):
@@ -50,7 +53,11 @@ class CrossCheckError(DiagramLensError):
 
 @dataclass(frozen=True)
 class Checked:
-    """What came of one check: `verdict` is "agree" or "undecided: …" with the reason."""
+    """What came of one check.
+
+    `verdict` is "agree" (both others do), "agree: numeric alone, lcapy …", "undecided: lcapy …, numeric …"; of block diagrams "agree:
+    Mason's rule" or "undecided: Mason's rule …".
+    """
 
     question_id: str
     kind: str
@@ -73,18 +80,23 @@ def cross_check(
     todo = list(questions)
     if not todo:
         return
-    helpers: list[_Lcapy] = []
+    helpers: list[Lcapy] = []
     own = threading.local()
 
     def check(question: Question) -> Checked:
         if not hasattr(own, "lcapy"):
-            own.lcapy = _Lcapy(seconds)
+            own.lcapy = Lcapy(seconds)
             helpers.append(own.lcapy)
         gold = json.loads(question.gold)
-        answer, reason = own.lcapy.answer(question.kind, gold)
-        if answer is None:
-            return Checked(question.id, question.kind, f"undecided: {reason}")
-        return Checked(question.id, question.kind, compare(question, answer))
+        if "blocks" in gold:
+            return Checked(question.id, question.kind, compare_by_mason(question))
+        # Numbers first: that takes a millisecond, and a disagreement need not wait for lcapy.
+        by_numbers = compare_numerically(question)
+        by_lcapy = _why_not_lcapy(question.kind, gold)
+        if not by_lcapy:
+            answer, by_lcapy = own.lcapy.answer(question.kind, gold)
+            by_lcapy = by_lcapy if answer is None else compare(question, answer)
+        return Checked(question.id, question.kind, _verdict(by_lcapy, by_numbers))
 
     with ThreadPoolExecutor(max(1, min(workers, len(todo)))) as threads:
         try:
@@ -98,166 +110,122 @@ def cross_check(
                 helper.stop()
 
 
+def _why_not_lcapy(kind: str, gold: Mapping[str, Any]) -> str:
+    """Why lcapy is not asked; empty where it is."""
+    if kind not in FORMULAS and not (kind in DC_KINDS and "across" in gold):
+        return "not asked"
+    too_large = len(merge_wires(parse_netlist(gold["netlist"])).parts) > MAX_LCAPY_PARTS
+    return f"not asked about more than {MAX_LCAPY_PARTS} parts" if too_large else ""
+
+
+def _verdict(by_lcapy: str, by_numbers: str) -> str:
+    match by_lcapy == AGREE, by_numbers == AGREE:
+        case True, True:
+            return AGREE
+        case True, False:
+            return f"{AGREE}: lcapy alone, numeric {by_numbers}"
+        case False, True:
+            return f"{AGREE}: numeric alone, lcapy {by_lcapy}"
+        case _:
+            return f"undecided: lcapy {by_lcapy}, numeric {by_numbers}"
+
+
 def compare(question: Question, answer: str) -> str:
-    """ "agree", or "undecided: …" where the other solver's answer cannot be read. Raises CrossCheckError where it is another answer."""
+    """ "agree", or why lcapy's answer decides nothing. Raises CrossCheckError where it is another answer."""
     gold = json.loads(question.gold)
-    if question.kind == "transfer":
-        ours = f"({gold['numerator']})/({gold['denominator']})"
+    if question.kind in FORMULAS:
+        ours = _formula_text(gold)
         try:
             parse_expression(answer, gold["names"])
         except ExpressionError:
-            return "undecided: answer not readable"
+            return "answer not readable"
         agree = same_expression(ours, answer, gold["names"]).correct
-        asked = f"V({gold['positive']},{gold['negative']})/{gold['source']}"
     else:
         ours = gold["value"]
         agree = Fraction(ours) == Fraction(answer)
-        asked = f"the {question.kind} of {gold['across']}, first node {'-' if gold['plus'] else '+'},"
     if agree:
-        return "agree"
-    circuit = gold["netlist"].replace("\n", "; ")
-    raise CrossCheckError(
-        f"question {question.id}: the solver and lcapy disagree about {asked} in the circuit [{circuit}]: solver {ours}, lcapy {answer}"
-    )
+        return AGREE
+    raise _disagreement(question, gold, ours, f"lcapy {answer}")
 
 
-# --- A process that runs lcapy ----------------------------------------------------------------------------------------
-
-
-class _Lcapy:
-    """A process that answers one question at a time, and is killed and replaced when it takes too long."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._process: multiprocessing.process.BaseProcess | None = None
-        self._pipe: Connection | None = None
-
-    def answer(self, kind: str, gold: Mapping[str, Any]) -> tuple[str | None, str]:
-        """lcapy's answer as text, or None and the reason why there is none."""
-        if self._pipe is None:
-            self._start()
-        assert self._pipe is not None
-        try:
-            self._pipe.send((kind, dict(gold)))
-            if not self._pipe.poll(self.seconds):
-                self.stop()
-                return None, "took too long"
-            return self._pipe.recv()
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            self.stop()
-            return None, "process died"
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other,), daemon=True)
-        self._process.start()
-        other.close()
-        if not self._pipe.poll(SECONDS_TO_START):
-            self.stop()
-            raise CrossCheckError(
-                f"lcapy did not start within {SECONDS_TO_START:.0f} s; try again, or set label.cross_check to 0"
-            )
-        problem = self._pipe.recv()
-        if problem:
-            self.stop()
-            raise CrossCheckError(
-                f"lcapy cannot be imported ({problem}); pip install lcapy, or set label.cross_check to 0"
-            )
-
-    def kill(self) -> None:
-        """End the process; whoever waits for its answer is told that it died."""
-        if self._process is not None:
-            self._process.kill()
-
-    def stop(self) -> None:
-        """End the process and forget it; the next question starts another."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-        if self._pipe is not None:
-            self._pipe.close()
-        self._process = self._pipe = None
-
-
-def _serve(pipe: Connection) -> None:
-    """The process's loop: a question in, an answer or a reason out."""
-    die_with_parent()
-    warnings.simplefilter("ignore")  # lcapy warns of every source that it removes, as it is asked to
-    try:
-        import lcapy  # noqa: F401 - two seconds, once, before the clock of the first question runs
-    except ImportError as error:
-        pipe.send(str(error))
-        return
-    pipe.send("")
-    while True:
-        try:
-            kind, gold = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(solve_with_lcapy(kind, gold))
-
-
-def solve_with_lcapy(kind: str, gold: Mapping[str, Any]) -> tuple[str | None, str]:
-    """lcapy's answer to a question in this process: an expression, or an exact number as `num/den`; None and why where it fails."""
-    from sympy.polys.polyerrors import BasePolynomialError
-
+def compare_numerically(question: Question) -> str:
+    """ "agree", or why numbers decide nothing. Raises CrossCheckError where they are others."""
+    gold = json.loads(question.gold)
     netlist = parse_netlist(gold["netlist"])
     try:
-        if kind == "transfer":
-            return _transfer(netlist, gold["source"], gold["positive"], gold["negative"]), ""
-        value = _dc(netlist, kind, gold["across"])
-        return (f"{-value if gold['plus'] else value}", "") if value is not None else (None, "no exact number")
-    # What lcapy and the SymPy below it are known to raise for circuits that they cannot do.
-    except (
-        ValueError,
-        TypeError,
-        AttributeError,
-        LookupError,
-        ArithmeticError,
-        RuntimeError,
-        BasePolynomialError,
-    ) as error:
-        return None, f"lcapy raised {type(error).__name__}"
+        if question.kind in NUMBERS:
+            (measured, largest), expected = _measured(netlist, question.kind, gold), float(Fraction(gold["value"]))
+            agree = abs(measured - expected) <= TOLERANCE * abs(expected) + ROUNDING * largest
+            ours, theirs = gold["value"], f"{measured:.9g}"
+        else:
+            positive, negative = _ends(netlist, gold)
+            ours, theirs = _formula_text(gold), "another value at random points"
+            agree = agrees(
+                netlist,
+                gold["source"],
+                positive,
+                negative,
+                gold["numerator"],
+                gold["denominator"],
+                seed=question.id,
+                s=LIMITS.get(question.kind),
+                tolerance=LIMIT_TOLERANCE if question.kind in LIMITS else TOLERANCE,
+            )
+    except NumericError as error:
+        return str(error)
+    if agree:
+        return AGREE
+    raise _disagreement(question, gold, ours, f"numeric analysis {theirs}")
 
 
-def _transfer(netlist: Netlist, source: str, positive: str, negative: str) -> str:
-    """V(positive) - V(negative) over the source, by lcapy's nodal analysis.
-
-    Circuit.transfer would first look for a ladder, a search that never ends for some circuits of 6 parts and more (lcapy 1.26).
-    """
-    from lcapy import Circuit
-
-    symbols = {part.name: symbol_of(part) for part in netlist.parts if part.kind not in SOURCES}
-    circuit = Circuit(lcapy_text(netlist, symbols))
-    plus, minus = netlist.part(source).nodes
-    circuit.remove(source)
-    if netlist.part(source).kind == "V":
-        driven = circuit.apply_test_voltage_source(plus, minus)
-    else:
-        # A current through the source from its first node to its second enters the circuit at the second.
-        driven = circuit.apply_test_current_source(minus, plus)
-    return str(driven.Voc(positive, negative).laplace().sympy)
-
-
-def _dc(netlist: Netlist, kind: str, across: str) -> Fraction | None:
-    from lcapy import Circuit
-
-    turned = netlist.part(across).kind in CURRENT_SOURCES
-    if turned and kind == "current":
-        return None
-    part = Circuit(lcapy_text(netlist, {part.name: value_of(part.value or "") for part in netlist.parts}))[across]
-    number = (part.V if kind == "voltage" else part.I).dc.sympy
-    if not number.is_Rational:
-        return None
-    return Fraction(int(number.p), int(number.q)) * (-1 if turned else 1)
+def compare_by_mason(question: Question) -> str:
+    """Whether Mason's rule agrees about a block diagram, or why it decides nothing. Raises CrossCheckError where its answer is another."""
+    gold = json.loads(question.gold)
+    ours = _formula_text(gold)
+    try:
+        formula = mason_formula(parse_blocks(gold["blocks"]), gold["source"], values=gold["printed"])
+        if formula is None:
+            raise _disagreement(question, gold, ours, "Mason's rule none, for its determinant is 0")
+        theirs = transfer_text((formula.at_zero() if question.kind == "dc_gain" else formula).rational())
+    except SolveError as error:
+        raise _disagreement(question, gold, ours, f"Mason's rule none: {error}") from error
+    except BlocksError as error:
+        return f"undecided: Mason's rule {error}"
+    if same_expression(ours, theirs, gold["names"]).correct:
+        return f"{AGREE}: Mason's rule"
+    raise _disagreement(question, gold, ours, f"Mason's rule {theirs}")
 
 
-def lcapy_text(netlist: Netlist, values: Mapping[str, object]) -> str:
-    """The netlist as lcapy reads it: current sources turned round; the values given by part; other sources without a value."""
-    parts = []
-    for part in netlist.parts:
-        nodes = (part.nodes[1], part.nodes[0], *part.nodes[2:]) if part.kind in CURRENT_SOURCES else part.nodes
-        value = f"{{{values[part.name]}}}" if part.name in values else None
-        parts.append(replace(part, nodes=nodes, value=value))
-    return format_netlist(Netlist(tuple(parts)), hints=False)
+def _measured(netlist: Netlist, kind: str, gold: Mapping[str, Any]) -> tuple[float, float]:
+    """Volts, amperes or watts at DC (s = 0: no current through capacitors, no voltage across inductors), and the largest there are."""
+    numbers = known_numbers(netlist)
+    point = solve_numerically(netlist, numbers, numbers, 0)
+    volts, amperes = (max(map(abs, found.values())) for found in (point.voltages, point.currents))
+    if "node" in gold:
+        return point.voltages[gold["node"]].real, volts
+    part = netlist.part(gold["across"])
+    across, through = point.voltages[part.nodes[0]] - point.voltages[part.nodes[1]], point.currents.get(part.name, 0j)
+    if kind == "power":
+        return (across * through).real * (-1 if gold.get("delivered") else 1), volts * amperes
+    value, largest = (across, volts) if kind == "voltage" else (through, amperes)
+    return value.real * (-1 if gold["plus"] else 1), largest
+
+
+def _ends(netlist: Netlist, gold: Mapping[str, Any]) -> tuple[str, str]:
+    if "positive" in gold:
+        return gold["positive"], gold["negative"]
+    nodes = netlist.part(gold["across"]).nodes
+    return nodes[gold["plus"]], nodes[1 - gold["plus"]]
+
+
+def _formula_text(gold: Mapping[str, Any]) -> str:
+    return f"({gold['numerator']})/({gold['denominator']})"
+
+
+def _disagreement(question: Question, gold: Mapping[str, Any], ours: str, theirs: str) -> CrossCheckError:
+    diagram = gold.get("blocks") or gold["netlist"]
+    circuit = diagram.replace("\n", "; ")
+    asked = f"the {question.kind} asked for as [{' '.join(question.prompt.split())}]"
+    return CrossCheckError(
+        f"question {question.id}: the solver and another disagree about {asked} in [{circuit}]: solver {ours}, {theirs}"
+    )

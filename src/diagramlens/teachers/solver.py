@@ -1,34 +1,50 @@
 """The exact solver as a teacher: questions with exact answers, and a verdict on those that a data set brought along.
 
 A diagram takes about a millisecond, so a small data set is labelled in this process; a large one by a pool, in order. The
-result is the same whatever the number of workers: what is asked of a diagram depends on its id and the seed alone.
+result is the same whatever the number of workers: what is asked of a diagram depends on its id and the seed alone. Diagrams flow through:
+a few thousand are in memory at a time, however many there are.
 """
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import random
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
+from typing import Literal
 
-from diagramlens.domains.circuits.netlist import NetlistError, parse_netlist
-from diagramlens.domains.circuits.questions import NetlistForm, ask_and_count
-from diagramlens.domains.circuits.solve import SolveError, symbols_of, transfer_across, transfer_text
-from diagramlens.grading.expressions import same_expression
-from diagramlens.grading.tokens import ExpressionError
+from diagramlens.domains.circuits.blocks import BlocksError, is_block_diagram
+from diagramlens.domains.circuits.blocks.asking import PosedBlocks, near_misses_of_blocks, pose_blocks
+from diagramlens.domains.circuits.blocks.working import worked_blocks
+from diagramlens.domains.circuits.netlist import NetlistError
+from diagramlens.domains.circuits.questions import (
+    NetlistForm,
+    Posed,
+    near_misses,
+    pose,
+    random_for,
+    worked_answer,
+)
+from diagramlens.domains.circuits.questions.asked import Asked
 from diagramlens.records import Diagram, DiagramLensError, Question, parquet_files, read_table
 from diagramlens.runtime import die_with_parent
+from diagramlens.teachers.choices import as_choice
+from diagramlens.teachers.imported import ImportedError, imported_questions
 
 DOMAIN = "circuits"
 CHUNK = 64
+# Chunks under way for each worker: enough that none waits for the slowest, few enough that memory stays flat.
+AHEAD = 4
 # A pool of fresh interpreters takes a second or two to start: as long as two thousand diagrams take in this process.
 POOL_FROM = 4096
+# Edits that are looked at before a question is left open. Most circuits need about ten.
+MOST_EDITS = 60
 
-AGREE, DISAGREE, UNDECIDED = "agree", "disagree", "undecided"
-# How far an answer that came with its data set is to be trusted, by what the solver says of it.
-_CONFIDENCE = {AGREE: 1.0, UNDECIDED: 0.5, DISAGREE: 0.0}
+Reasoning = Literal["none", "worked"]
 
 
 class LabelError(DiagramLensError):
@@ -50,20 +66,29 @@ class Described:
 
 @dataclass(frozen=True)
 class Asking:
-    """What to ask of every diagram: `kinds` maps a kind to the number of questions."""
+    """What to ask of every diagram: `kinds` maps a kind to the number of questions.
+
+    `choices` is the share of them, 0 to 1, that become multiple choices; `reasoning` whether analysis answers show their working.
+    """
 
     kinds: Mapping[str, int]
     netlist_form: NetlistForm
     seed: int
+    choices: float = 0.0
+    reasoning: Reasoning = "none"
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """The questions of one diagram; how many were not asked, by reason; verdicts on those it brought along, by kind and verdict."""
+    """The questions of one diagram; how many were not asked, by reason; verdicts on those it brought along, by kind and verdict.
+
+    `choices` counts the multiple choices by the kind of the open question.
+    """
 
     questions: Sequence[Question]
     skipped: Counter[str]
     imported: Counter[tuple[str, str]]
+    choices: Counter[str] = field(default_factory=Counter)
 
 
 def read_described(source: Path) -> Iterator[Described]:
@@ -74,18 +99,30 @@ def read_described(source: Path) -> Iterator[Described]:
             yield Described(**row)
 
 
-def label_all(diagrams: Sequence[Described], asking: Asking, workers: int) -> Iterator[Labelled]:
-    """Label the diagrams in order, by `workers` processes where there are many. Raises LabelError naming the diagram."""
-    if workers <= 1 or len(diagrams) < POOL_FROM:
+def count_described(source: Path) -> int:
+    """How many diagrams a folder of shards holds. Raises RecordsError."""
+    return sum(len(read_table(path, Diagram, ["id"])) for path in parquet_files(source))
+
+
+def label_all(diagrams: Iterable[Described], asking: Asking, workers: int, count: int) -> Iterator[Labelled]:
+    """Label `count` diagrams in order, by `workers` processes where there are many. Raises LabelError naming the diagram."""
+    if workers <= 1 or count < POOL_FROM:
         yield from (label(diagram, asking) for diagram in diagrams)
         return
-    jobs = ((diagram, asking) for diagram in diagrams)
-    with multiprocessing.get_context("spawn").Pool(workers, initializer=die_with_parent) as pool:
-        yield from pool.imap(_label_job, jobs, chunksize=CHUNK)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=die_with_parent) as pool:
+        under_way: deque[Future[list[Labelled]]] = deque()
+        rest = iter(diagrams)
+        while chunk := list(islice(rest, CHUNK)):
+            under_way.append(pool.submit(_label_chunk, chunk, asking))
+            if len(under_way) > AHEAD * workers:
+                yield from under_way.popleft().result()
+        while under_way:
+            yield from under_way.popleft().result()
 
 
-def _label_job(job: tuple[Described, Asking]) -> Labelled:
-    return label(*job)
+def _label_chunk(chunk: Sequence[Described], asking: Asking) -> list[Labelled]:
+    return [label(diagram, asking) for diagram in chunk]
 
 
 def label(diagram: Described, asking: Asking) -> Labelled:
@@ -94,76 +131,61 @@ def label(diagram: Described, asking: Asking) -> Labelled:
         raise LabelError(
             f"diagram {diagram.id} is of domain {diagram.domain!r}; the teacher 'solver' answers for {DOMAIN!r} only"
         )
-    imported = list(imported_questions(diagram))
-    verdicts = Counter((question.kind, verdict) for question, verdict in imported)
-    questions = [question for question, _ in imported]
-    skipped: Counter[str] = Counter()
-    if not diagram.truth.strip():
-        return Labelled(questions, Counter({"diagram without a netlist": 1}), verdicts)
     try:
-        asked, skipped = ask_and_count(
-            diagram.id,
-            diagram.group,
-            diagram.level,
-            diagram.truth,
-            kinds=asking.kinds,
-            netlist_form=asking.netlist_form,
-            seed=asking.seed,
-        )
-    except NetlistError as error:
-        raise LabelError(f"diagram {diagram.id} ({diagram.source}): {error}") from error
-    return Labelled([*questions, *asked], skipped, verdicts)
-
-
-def imported_questions(diagram: Described) -> Iterator[tuple[Question, str]]:
-    """The questions that a diagram's data set brought along, each with the solver's verdict on its gold. Raises LabelError.
-
-    Their teacher is the data set's name (the first word of `source`), their confidence 1, 0.5 or 0 as the solver agrees, cannot tell or
-    disagrees: what a published data set says is kept, whoever is right.
-    """
-    try:
-        rows = json.loads(diagram.questions)
-        for number, row in enumerate(rows):
-            gold = row["gold"]
-            verdict = check_gold(row["kind"], gold, diagram.truth)
-            yield (
-                Question(
-                    id=f"{diagram.id}-imported-{number}",
-                    diagram_id=diagram.id,
-                    group=diagram.group,
-                    level=diagram.level,
-                    kind=row["kind"],
-                    prompt=row["prompt"],
-                    answer=row["answer"],
-                    gold=json.dumps(gold, sort_keys=True, ensure_ascii=False),
-                    teacher=diagram.source.partition("/")[0],
-                    confidence=_CONFIDENCE[verdict],
-                ),
-                verdict,
+        imported = list(
+            imported_questions(
+                diagram.id, diagram.group, diagram.level, diagram.truth, diagram.source, diagram.questions
             )
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise LabelError(
-            f"diagram {diagram.id} ({diagram.source}): its questions are no JSON list of objects with kind, prompt, answer and gold: "
-            f"{type(error).__name__}: {error}"
-        ) from error
+        )
+        verdicts = Counter((question.kind, verdict) for question, verdict in imported)
+        questions = [question for question, _ in imported]
+        if not diagram.truth.strip():
+            return Labelled(questions, Counter({"diagram without a netlist": 1}), verdicts)
+        return _ask(diagram, asking, questions, verdicts)
+    except (NetlistError, BlocksError, ImportedError) as error:
+        raise LabelError(f"diagram {diagram.id} ({diagram.source}): {error}") from error
 
 
-def check_gold(kind: str, gold: Mapping[str, object], truth: str) -> str:
-    """Whether the solver agrees with the gold of a transfer function: `agree`, `disagree`, or `undecided`.
+def _ask(diagram: Described, asking: Asking, questions: list[Question], verdicts: Counter[tuple[str, str]]) -> Labelled:
+    """What the solver asks, added to the questions that came along."""
+    of = (diagram.id, diagram.group, diagram.level, diagram.truth)
+    posed: Sequence[Posed | PosedBlocks]
+    if is_block_diagram(diagram.truth):
+        posed, skipped = pose_blocks(*of, kinds=asking.kinds, seed=asking.seed)
+    else:
+        posed, skipped = pose(*of, kinds=asking.kinds, netlist_form=asking.netlist_form, seed=asking.seed)
+    choices: Counter[str] = Counter()
+    for one in posed:
+        chosen = _as_choice(one, asking) if asking.choices else one.question
+        if chosen is None:
+            skipped[f"choice: {one.question.kind}, too few near-misses, asked openly"] += 1
+        elif chosen is not one.question:
+            choices[one.question.kind] += 1
+        final = chosen or one.question
+        questions.append(final if asking.reasoning == "none" else _explained(one, final))
+    return Labelled(questions, skipped, verdicts, choices)
 
-    Undecided are other kinds, golds that do not say from where to where, and circuits that cannot be solved.
-    """
-    source, across, plus = gold.get("source"), gold.get("across"), gold.get("plus")
-    if (
-        kind != "transfer"
-        or not (isinstance(source, str) and isinstance(across, str) and plus in (0, 1))
-        or not truth.strip()
-    ):
-        return UNDECIDED
-    stated = f"({gold['numerator']})/({gold['denominator']})"
-    try:
-        netlist = parse_netlist(truth)
-        solved = transfer_text(transfer_across(netlist, source, across, plus=int(str(plus))))
-        return AGREE if same_expression(stated, solved, symbols_of(netlist)).correct else DISAGREE
-    except (NetlistError, SolveError, ExpressionError):
-        return UNDECIDED
+
+def _as_choice(posed: Posed | PosedBlocks, asking: Asking) -> Question | None:
+    """The question as a multiple choice, or as it is where chance leaves it open; None where it had to stay open."""
+    rng = random_for(asking.seed, posed.question.id, "choice")
+    if rng.random() >= asking.choices:
+        return posed.question
+    return as_choice(posed.question, posed.asked, _near_misses(posed, rng), rng)
+
+
+def _near_misses(posed: Posed | PosedBlocks, rng: random.Random) -> Iterator[Asked]:
+    if isinstance(posed, Posed):
+        return near_misses(posed, rng, most=MOST_EDITS)
+    return near_misses_of_blocks(posed, rng, most=MOST_EDITS)
+
+
+def _explained(posed: Posed | PosedBlocks, question: Question) -> Question:
+    """The question with its working in front of the answer, where there is one."""
+    result = "" if question is posed.question else posed.question.answer
+    if isinstance(posed, PosedBlocks):
+        # What is read off the diagram starts at no input, and needs no working.
+        source = posed.subject.source
+        worked = worked_blocks(posed.diagram, source, question.answer, result) if source else question.answer
+        return replace(question, answer=worked)
+    return replace(question, answer=worked_answer(posed, question.answer, result))
