@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 
 from diagramlens.domains.circuits.drawn import Tally, draw_diagrams
-from diagramlens.domains.circuits.sampling import CircuitRecipe
+from diagramlens.domains.circuits.recipe import CircuitRecipe
 from diagramlens.records import Diagram, read_rows, write_shards
 from diagramlens.report.contact_sheet import contact_sheet
-from diagramlens.runtime import Run, stage
-from diagramlens.sources.circuitsense import read_circuitsense
+from diagramlens.runtime import stage
+from diagramlens.sources.mixture import open_mixture
 
 SHEET = 48  # diagrams on the contact sheet
-
-
-def drawn(run: Run) -> Iterator[Diagram]:
-    """The diagrams that params.yaml's domain describes."""
-    domain, wanted = run.params.domain, run.params.generate
-    recipe = CircuitRecipe(
-        levels=domain.levels,
-        parts=(domain.parts.minimum, domain.parts.maximum),
-        grid=(domain.grid.minimum, domain.grid.maximum),
-        styles=domain.styles,
-        pitch=domain.pitch,
-    )
-    return draw_diagrams(wanted.count, recipe, wanted.seed, run.workers)
 
 
 if __name__ == "__main__":
     with stage("generate") as run:
         wanted = run.params.generate
-        tally = Tally()
-        diagrams: Iterable[Diagram]
-        if wanted.source.kind == "draw":
-            diagrams, ledger = drawn(run), None
-        else:
-            imported = read_circuitsense(Path(wanted.source.path), max_bad_fraction=wanted.source.max_bad_fraction)
-            diagrams, ledger = islice(imported.diagrams, wanted.count), imported.ledger
-        out = run.out("data/diagrams")
-        count = write_shards(
-            out, tally.watch(run.progress(diagrams, total=wanted.count, unit="diagrams")), Diagram, wanted.shard_rows
+        recipe = CircuitRecipe.of(run.params.domain)
+        mixture = open_mixture(
+            wanted.sources, wanted.count, draw=lambda count: draw_diagrams(count, recipe, wanted.seed, run.workers)
         )
-        if ledger:
-            ledger.check(
-                wanted.source.max_bad_fraction
-            )  # once more: `count` may have ended the import before its own check
-        metrics = tally.metrics() | ({"imported": ledger.metrics()} if ledger else {})
+        tally = Tally()
+        diagrams = tally.watch(run.progress(mixture.diagrams(), total=wanted.count, unit="diagrams"))
+        out = run.out("data/diagrams")
+        count = write_shards(out, diagrams, Diagram, wanted.shard_rows)
+        mixture.check()
+        metrics = tally.metrics() | {"sources": mixture.metrics()}
         contact_sheet(list(islice(read_rows(out, Diagram), SHEET))).save(
             run.file("data/contact_sheet.png"), format="PNG"
         )

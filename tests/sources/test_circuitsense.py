@@ -17,8 +17,9 @@ from diagramlens.domains.circuits.netlist import parse_netlist
 from diagramlens.domains.circuits.solve import transfer, transfer_text
 from diagramlens.grading.answers import grade
 from diagramlens.records import Diagram, read_rows, write_shards
-from diagramlens.sources.circuitsense import find_items, kind_of, read_circuitsense
+from diagramlens.sources.circuitsense import find_items, read_circuitsense
 from diagramlens.sources.ledger import Imported, SourceError
+from diagramlens.sources.questions import kind_of
 
 SAMPLE = Path(__file__).parent / "circuitsense_sample"
 DIVIDER = "V1 1 0 step\nR1 1 2 R1\nR2 2 0 R2"
@@ -209,13 +210,35 @@ def test_the_exact_answer_of_a_block_diagram_is_preferred(tmp_path: Path) -> Non
     assert questions_of(diagram)[0]["gold"]["numerator"] == "G1/(1+G1)"
 
 
-def test_an_answer_in_functions_of_s_is_set_aside_because_a_product_would_read_the_same(tmp_path: Path) -> None:
+def test_blocks_written_as_functions_of_s_are_read_as_blocks(tmp_path: Path) -> None:
+    where = "Analysis/synthetic/level5_bd/q1"
+    answer = "Y(s)/R(s) = G1(s)*G2(s)/(1 + G1(s)*H1(s)) + s*K"
+    add_item(tmp_path, where, netlist=None, ta=answer, question="Find the transfer function.")
+    (diagram,), _ = take(tmp_path)
+    (question,) = questions_of(diagram)
+    assert question["gold"]["numerator"] == "G1*G2/(1 + G1*H1) + s*K"
+    assert question["gold"]["functions"] == ["G1", "G2", "H1"]
+    for right in (answer, "G1*G2/(1+G1*H1)+K*s", r"\frac{G_1(s)G_2(s)}{1+G_1\left(s\right)H_1(s)}+sK"):
+        assert grade("transfer", question["gold"], question["answer"], right).correct, right
+    for wrong in ("G1(s)*G2(s)/(1+s*G1*H1(s))+s*K", "G1(s)*G2(s)/(1-G1(s)*H1(s))+s*K"):
+        assert not grade("transfer", question["gold"], question["answer"], wrong).correct, wrong
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("exp(s)/(1 + G1(s))", "exp(s) is a function of s, not a part"),
+        ("G1(s)/(1 + G1)", "G1 stands alone and as G1(s)"),
+        ("G1(s)/(1 + H1(0))", "only names, numbers"),
+    ],
+)
+def test_functions_of_s_that_are_no_blocks_are_set_aside(answer: str, why: str, tmp_path: Path) -> None:
     add_item(tmp_path, "Analysis/synthetic/level0/q1")
     where = "Analysis/synthetic/level5_bd/q1"
-    add_item(tmp_path, where, netlist=None, ta="G1(s)/(1 + G1(s))", question="Find the transfer function.")
+    add_item(tmp_path, where, netlist=None, ta=answer, question="Find the transfer function.")
     diagrams, metrics = take(tmp_path, max_bad_fraction=0.0)
     assert len(diagrams) == 1
-    assert any("G1(s) is a function of s" in example for example in metrics["examples"])
+    assert any(why in example for example in metrics["examples"]), metrics["examples"]
 
 
 @pytest.mark.parametrize(
@@ -228,7 +251,7 @@ def test_without_a_netlist_an_answer_that_is_no_bare_formula_is_set_aside(tmp_pa
     add_item(tmp_path, where, netlist=None, ta=answer, question="Find the transfer function.")
     diagrams, metrics = take(tmp_path, max_bad_fraction=0.0)
     assert len(diagrams) == 1
-    assert metrics["set_aside_by_reason"] == {"nothing to ask yet (transfer)": 1}
+    assert metrics["set_aside_by_reason"] == {"nothing to ask (transfer gold is no expression)": 1}
 
 
 def test_an_answer_that_names_no_part_of_the_netlist_is_set_aside_and_its_circuit_kept(tmp_path: Path) -> None:
@@ -246,50 +269,49 @@ def test_a_gold_that_contradicts_its_netlist_is_kept_and_reported(tmp_path: Path
     assert metrics["examples"] == ["gold contradicted: Analysis/synthetic/level0/q1: R1/(R1 + R2) against R2/(R1+R2)"]
 
 
-def test_questions_that_no_grader_judges_yet_are_counted_with_the_reason_and_their_circuit_is_kept(
-    tmp_path: Path,
-) -> None:
-    nodal = (
-        "Derive the nodal equation for node 2 in the s-domain. Express the equation using only the circuit elements."
-    )
-    add_item(tmp_path, "Analysis/synthetic/level0/q1", question=nodal, ta="Vn2(s) = R2*V1/(R1 + R2)")
+def test_a_question_that_no_grader_judges_is_counted_with_the_reason_and_its_circuit_is_kept(tmp_path: Path) -> None:
+    add_item(tmp_path, "Analysis/synthetic/level0/q1", question="Why is R2 so warm?", ta="Because of the current.")
     (diagram,), metrics = take(tmp_path, max_bad_fraction=0.0)
     assert diagram.questions == "[]" and parse_netlist(diagram.truth).part("R2").nodes == ("2", "0")
-    assert metrics["questions_set_aside_by_reason"] == {"no grader for nodal questions": 1}
+    assert metrics["questions_set_aside_by_reason"] == {"no grader for open questions": 1}
     assert metrics["questions_by_kind"] == {}
 
 
-def test_curated_perception_and_design_items_are_read_and_wait_without_counting_as_damage(tmp_path: Path) -> None:
+def test_a_published_node_voltage_is_confirmed_by_superposition_and_graded(tmp_path: Path) -> None:
+    nodal = (
+        "Derive the nodal equation for node 2 in the s-domain. Express the equation using only the circuit elements. Make sure the final "
+        "answer is just the symbolic equation Vn2(s) = ..., where the right side contains only the labeled components."
+    )
+    add_item(tmp_path, "Analysis/synthetic/level0/q1", question=nodal, ta="Vn2(s) = R2*V1/(R1 + R2)")
+    add_item(tmp_path, "Analysis/synthetic/level0/q2", question=nodal, ta="Vn2(s) = R1*V1/(R1 + R2)")
+    (diagram, wrong), metrics = take(tmp_path, max_bad_fraction=0.0)
+    (question,) = questions_of(diagram)
+    assert question["kind"] == "nodal" and question["gold"]["checked"]
+    assert grade("nodal", question["gold"], question["answer"], r"V_{n2}(s) = \frac{R_2 V_1}{R_1+R_2}").correct
+    assert not grade("nodal", question["gold"], question["answer"], "Vn2(s) = R1*V1/(R1+R2)").correct
+    assert not questions_of(wrong)[0]["gold"]["checked"]
+    assert metrics["golds"] == {"confirmed": 1, "contradicted": 1}
+
+
+def test_curated_perception_and_design_items_become_the_kinds_that_are_graded(tmp_path: Path) -> None:
     add_item(tmp_path, "Analysis/synthetic/level0/q1")
-    add_item(
-        tmp_path,
-        "Analysis/curated/level1/zerofive",
-        stem="q3",
-        netlist=None,
-        ta=None,
-        a="B",
-        mc="A) 1\nB) 2",
-        question="Which?",
-    )
-    add_item(
-        tmp_path,
-        "Perception/count/set_a",
-        stem="q8",
-        netlist=None,
-        ta=None,
-        a="4",
-        question="How many resistors are there?",
-    )
-    add_item(tmp_path, "Design/amplifiers/q5", netlist=None, ta=None, a="Use two.", question="Design an amplifier.")
-    _, metrics = take(tmp_path, max_bad_fraction=0.0)
-    assert metrics["items"] == 4 and metrics["taken"] == 1
-    assert metrics["set_aside_by_reason"] == {"nothing to ask yet (choice)": 1, "nothing to ask yet (open)": 2}
+    where = "Analysis/curated/level1/zerofive"
+    bare = {"netlist": None, "ta": None}
+    add_item(tmp_path, where, stem="q3", a="B", mc="A) 1 V\nB) 2 V", question="Which voltage is it?", **bare)
+    add_item(tmp_path, "Perception/count/set_a", stem="q8", a="4", question="How many resistors are there?", **bare)
+    add_item(tmp_path, "Design/bias/q4", a="4.7 kΩ", question="Choose R1 such that the current is 1 mA.", **bare)
+    add_item(tmp_path, "Design/amplifiers/q5", a="Use two.", question="Design an amplifier.", **bare)
+    diagrams, metrics = take(tmp_path, max_bad_fraction=0.0)
+    found = {diagram.source.rpartition("/")[2]: questions_of(diagram)[0] for diagram in diagrams}
+    assert found["q3"]["gold"] == {"letter": "B", "choices": ["1 V", "2 V"], "of": "open"}
+    assert found["q3"]["prompt"] == "Which voltage is it?\nA. 1 V\nB. 2 V"
+    assert (found["q8"]["kind"], found["q8"]["gold"]) == ("count", {"count": 4})
+    assert (found["q4"]["kind"], found["q4"]["gold"]) == ("design", {"value": "4700", "unit": "Ω"})
+    for question in found.values():
+        assert grade(question["kind"], question["gold"], question["answer"], question["answer"]).correct
+    assert metrics["set_aside_by_reason"] == {"nothing to ask (no grader for open questions)": 1}
     assert metrics["set_aside_damaged"] == 0
-    assert sorted(example.split(": ")[1] for example in metrics["examples"]) == [
-        "Analysis/curated/level1/zerofive/q3",
-        "Design/amplifiers/q5",
-        "Perception/count/set_a/q8",
-    ]
+    assert metrics["taken_by_part"] == {"Analysis/curated": 1, "Analysis/synthetic": 1, "Design": 1, "Perception": 1}
 
 
 def test_unknown_files_and_folders_are_counted_and_do_no_harm(tmp_path: Path) -> None:
@@ -314,18 +336,21 @@ def test_a_picture_that_is_jpeg_in_a_file_named_png_becomes_png_with_the_same_pi
         assert now.tobytes() == then.tobytes()
 
 
-def test_an_op_amp_in_lcapys_spelling_is_read_as_the_controlled_source_that_it_is(tmp_path: Path) -> None:
+def test_the_answer_of_an_integrator_is_confirmed_for_the_ideal_op_amp_that_it_takes(tmp_path: Path) -> None:
     netlist = "V1 1 0 step\nRint1 1 2 Rint1\nCint1 2 3 Cint1\nEint1 3 0 opamp 0 2 Ad"
     question = QUESTION.replace("R2", "Cint1")
     add_item(tmp_path, "Analysis/synthetic/level4/q1", netlist=netlist, question=question, ta="1/(Cint1*Rint1*s)")
-    (diagram,), metrics = take(tmp_path)
-    assert parse_netlist(diagram.truth).part("Eint1").nodes == ("3", "0", "0", "2")
-    # The tree's gold is the limit of infinite gain: it is kept, and reported as not being the netlist's own answer.
+    add_item(tmp_path, "Analysis/synthetic/level4/q2", netlist=netlist, question=question, ta="-1/(Cint1*Rint1*s)")
+    (diagram, wrong), metrics = take(tmp_path)
+    opamp = parse_netlist(diagram.truth).part("Eint1")
+    assert opamp.nodes == ("3", "0", "0", "2") and opamp.value is None
     gold = questions_of(diagram)[0]["gold"]
-    assert not gold["checked"] and grade("transfer", gold, "", r"\frac{1}{s C_{int1} R_{int1}}").correct
-    assert metrics["golds"] == {"contradicted": 1}
+    assert gold["checked"] and grade("transfer", gold, "", r"\frac{1}{s C_{int1} R_{int1}}").correct
+    assert parse_netlist(wrong.truth).part("Eint1").value == "Ad"
+    assert diagram.group == wrong.group
+    assert metrics["golds"] == {"confirmed": 1, "contradicted": 1}
     assert any(
-        example.startswith("gold contradicted: Analysis/synthetic/level4/q1:") for example in metrics["examples"]
+        example.startswith("gold contradicted: Analysis/synthetic/level4/q2:") for example in metrics["examples"]
     )
 
 
@@ -352,7 +377,10 @@ def test_the_voltage_across_a_current_source_is_positive_at_the_node_that_the_tr
         ("Derive the transfer function of the system.", "transfer"),
         ("Derive the nodal equation for node 3 in the s-domain.", "nodal"),
         ("What is the solution for the voltage source current IV1 in s-domain of this circuit?", "nodal"),
-        ("How many capacitors does the circuit have?", "open"),
+        ("How many capacitors does the circuit have?", "count"),
+        ("What is the input impedance of the circuit?", "impedance"),
+        ("What is the DC gain of this amplifier?", "dc_gain"),
+        ("Why does it oscillate?", "open"),
     ],
 )
 def test_the_kind_of_a_question_is_read_from_its_words(question: str, kind: str) -> None:
@@ -378,9 +406,9 @@ TRUNCATED = png(200, 200)[:60]
         ({"question": b"Was f\xfcr eine Spannung?"}, "text is not UTF-8", "q1_question.txt, byte 5"),
         ({"question": "x" * 300_000}, "text too long", "q1_question.txt is larger than 256 KiB"),
         (
-            {"netlist": "V1 1 0\nQ1 1 2 3 NPN"},
+            {"netlist": "V1 1 0\nZ1 1 2 3 NPN"},
             "netlist is not readable",
-            "q1_netlist.txt: line 2: unknown part letter 'Q'",
+            "q1_netlist.txt: line 2: unknown part letter 'Z'",
         ),
         ({"netlist": "* nothing but a comment"}, "netlist is not readable", "q1_netlist.txt names no part"),
     ],
@@ -429,12 +457,35 @@ def test_a_named_pipe_in_place_of_a_file_does_not_hang_the_import(tmp_path: Path
     assert metrics["set_aside_by_reason"] == {"no answer": 1}
 
 
-def test_a_picture_in_svg_alone_waits_and_names_the_file_to_render(tmp_path: Path) -> None:
-    folder = add_item(tmp_path, "Analysis/synthetic/level5_bd/q1", netlist=None, image=b"")
-    (folder / "q1_image.svg").write_text("<svg/>")
-    add_item(tmp_path, "Analysis/synthetic/level0/q2")
+SVG = (
+    "<svg xmlns='http://www.w3.org/2000/svg' width='300' height='100'><rect x='99' y='20' width='90' height='50' fill='none' "
+    "stroke='black'/><text x='120' y='50' font-family='Helvetica'>G1</text></svg>"
+)
+
+
+def add_svg_item(root: Path, svg: str) -> None:
+    bare = {"netlist": None, "ta": None, "question": "Find the transfer function."}
+    folder = add_item(root, "Analysis/synthetic/level5_bd/q1", image=b"", ta_exact="G1", **bare)
+    (folder / "q1_image.svg").write_text(svg)
+    add_item(root, "Analysis/synthetic/level0/q2")
+
+
+def test_a_block_diagram_in_svg_is_drawn(tmp_path: Path) -> None:
+    add_svg_item(tmp_path, SVG)
+    (_, diagram), _ = take(tmp_path, max_bad_fraction=0.0)
+    assert diagram.level == 5
+    with Image.open(io.BytesIO(diagram.image)) as image:
+        assert image.size == (1024, 341) or image.size == (1024, 342)
+
+
+def test_without_the_renderer_a_picture_in_svg_alone_waits_and_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_svg_item(tmp_path, SVG)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     _, metrics = take(tmp_path, max_bad_fraction=0.0)
-    assert metrics["set_aside_by_reason"] == {"picture is SVG only": 1}
+    assert metrics["set_aside_by_reason"] == {"picture is SVG, and no renderer is installed": 1}
+    assert "pip install resvg_py" in metrics["examples"][0]
 
 
 def test_too_much_damage_fails_the_import_in_one_line_naming_the_first_items(tmp_path: Path) -> None:
@@ -485,9 +536,10 @@ def test_what_is_no_circuitsense_tree_is_refused_at_once_with_the_layout_that_is
 
 
 def test_a_tree_of_which_nothing_can_be_asked_fails_and_says_why(tmp_path: Path) -> None:
-    add_item(tmp_path, "Perception/q1", netlist=None, question="How many resistors are there?", ta="2")
+    add_item(tmp_path, "Perception/q1", netlist=None, question="Why does it oscillate?", ta="It is unstable.")
     with pytest.raises(
-        SourceError, match=r"none of the 1 imported items could be taken: nothing to ask yet \(open\) \(1\)"
+        SourceError,
+        match=r"none of the 1 imported items could be taken: nothing to ask \(no grader for open questions\) \(1\)",
     ):
         list(read_circuitsense(tmp_path, max_bad_fraction=1.0).diagrams)
 

@@ -7,13 +7,18 @@ too much of it fails the import. What only waits (a question that no grader can 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from diagramlens.records import Diagram, DiagramLensError
 
 EXAMPLES_PER_REASON = 3
+IMPORTED_STYLE = "imported"
+NO_LEVEL = -1
+"""The level of a diagram whose data set names none."""
+
+Item = TypeVar("Item")
 
 
 class SourceError(DiagramLensError):
@@ -40,6 +45,8 @@ class Ledger:
     golds: Counter[str] = field(default_factory=Counter)
     set_aside: Counter[str] = field(default_factory=Counter)
     questions_set_aside: Counter[str] = field(default_factory=Counter)
+    objects: Counter[str] = field(default_factory=Counter)
+    objects_set_aside: Counter[str] = field(default_factory=Counter)
     unknown_files: int = 0
     damaged: int = 0
     groups: set[str] = field(default_factory=set)
@@ -52,6 +59,28 @@ class Ledger:
         known = self.examples.setdefault(reason, [])
         if len(known) < EXAMPLES_PER_REASON:
             known.append(f"{reason}: {path}: {' '.join(detail.split())}")
+
+    def note_unknown(self, path: str, detail: str) -> None:
+        """Count a file that belongs to no item."""
+        self.unknown_files += 1
+        self.note("unknown file", path, detail)
+
+    def put_question_aside(self, path: str, why: ItemError) -> None:
+        """Count a question that is not taken, of an item that is."""
+        self.questions_set_aside[why.reason] += 1
+        self.note(why.reason, path, why.detail)
+
+    def put_object_aside(self, path: str, reason: str, detail: str) -> None:
+        """Count a box that is not taken, of an item that is."""
+        self.objects_set_aside[reason] += 1
+        self.note(reason, path, detail)
+
+    def take(self, diagram: Diagram, part: str, digest: str) -> None:
+        """Count one item that is taken; `part` says where in the data set it lies, `digest` is that of its picture."""
+        self.taken[part] += 1
+        self.levels[str(diagram.level)] += 1
+        self.groups.add(diagram.group)
+        self.pictures.add(digest)
 
     def put_aside(self, path: str, why: ItemError) -> None:
         """Count one item that is not taken."""
@@ -98,6 +127,9 @@ class Ledger:
             "set_aside_by_reason": dict(sorted(self.set_aside.items())),
             "questions_set_aside": sum(self.questions_set_aside.values()),
             "questions_set_aside_by_reason": dict(sorted(self.questions_set_aside.items())),
+            "objects_by_kind": dict(sorted(self.objects.items())),
+            "objects_set_aside": sum(self.objects_set_aside.values()),
+            "objects_set_aside_by_reason": dict(sorted(self.objects_set_aside.items())),
             "unknown_files": self.unknown_files,
             "examples": [example for _, examples in sorted(self.examples.items()) for example in examples],
         }
@@ -109,3 +141,28 @@ class Imported:
 
     diagrams: Iterator[Diagram]
     ledger: Ledger
+
+
+def collect(
+    items: Iterable[Item],
+    read: Callable[[Item], Diagram],
+    path_of: Callable[[Item], str],
+    ledger: Ledger,
+    max_bad_fraction: float,
+) -> Imported:
+    """An import that reads one item after the other when asked for the next diagram, and counts each in `ledger`.
+
+    `read` counts what it takes (`Ledger.take`) and raises ItemError for what it does not.
+    """
+
+    def diagrams() -> Iterator[Diagram]:
+        for item in items:
+            try:
+                diagram = read(item)
+            except ItemError as why:
+                ledger.put_aside(path_of(item), why)
+            else:
+                yield diagram
+        ledger.check(max_bad_fraction)
+
+    return Imported(diagrams(), ledger)

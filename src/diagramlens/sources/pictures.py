@@ -2,7 +2,8 @@
 
 A foreign picture is hostile until decoded: its name says nothing of its format (of the 240 real schematics of CI2N, 166 are JPEG in
 files named .png), its end may be missing, and a few hundred bytes can claim gigapixels. So every picture is decoded once here, by
-Pillow's decoders for five common formats and no other: some of the rest start programs (EPS runs Ghostscript).
+Pillow's decoders for five common formats and no other: some of the rest start programs (EPS runs Ghostscript). SVG is drawn by
+sources/svg.py first.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from pathlib import Path
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from diagramlens.records import DiagramLensError
+from diagramlens.sources.svg import RendererMissing, SvgError, render_svg
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
+DRAWN_SUFFIX = ".svg"
 MAX_PIXELS = 40_000_000
 """A4 at 600 dots per inch is 35 million; as RGB that is 120 MB in memory, the most that one picture may cost."""
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -39,17 +42,38 @@ class PictureError(DiagramLensError):
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: `png` bytes, and a `digest` of its pixels (16 hex digits) that the file's compression does not change."""
+    """A decoded picture: `png` bytes, a `digest` of its pixels (16 hex digits) that the file's compression does not change, its `size`."""
 
     png: bytes
     digest: str
+    size: tuple[int, int]  # width, height in pixels
 
 
 def read_picture(path: Path) -> Picture:
-    """Read, check and convert one picture file. Raises PictureError, or OSError where the file cannot be read at all."""
+    """Read, check and convert one picture file; what is called .svg is drawn first.
+
+    Raises PictureError, RendererMissing for an SVG that nothing here can draw, or OSError where the file cannot be read at all.
+    """
     if path.stat().st_size > MAX_FILE_BYTES:
         raise PictureError(f"the file is larger than {MAX_FILE_BYTES >> 20} MiB", too_large=True)
-    return decode_picture(path.read_bytes())
+    data = path.read_bytes()
+    if path.suffix.lower() != DRAWN_SUFFIX:
+        return decode_picture(data)
+    try:
+        picture = decode_picture(render_svg(data))
+    except RendererMissing:
+        raise
+    except SvgError as error:
+        raise PictureError(str(error), too_large=error.too_large) from None
+    if _is_blank(picture.png):
+        raise PictureError("damaged SVG: it draws nothing")
+    return picture
+
+
+def _is_blank(png: bytes) -> bool:
+    with Image.open(io.BytesIO(png)) as image:
+        darkest, lightest = image.convert("L").getextrema()
+    return bool(darkest == lightest)
 
 
 def decode_picture(data: bytes) -> Picture:
@@ -71,8 +95,8 @@ def decode_picture(data: bytes) -> Picture:
                 opaque = _on_white(upright)
                 keep = image.format == "PNG" and opaque is upright and getattr(image, "n_frames", 1) == 1
                 if keep and image.getexif().get(_ORIENTATION, 1) == 1:
-                    return Picture(data, _digest(opaque))
-                return Picture(_png(opaque), _digest(opaque))
+                    return Picture(data, _digest(opaque), opaque.size)
+                return Picture(_png(opaque), _digest(opaque), opaque.size)
         except PictureError:
             raise
         except UnidentifiedImageError:
