@@ -32,7 +32,7 @@ class Batches(Dataset):
     def __getitem__(self, number: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """The model's inputs with `labels` (batch, length), and the dense targets, each (merged tokens of all pictures,)."""
         numbers = range(number * self._size, (number + 1) * self._size)
-        samples = [sample(n, self._corpus) for n in numbers]
+        samples = [sample(n, self._corpus, self._schedule.phase_of(n)["domain"]) for n in numbers]
         said = [self._said(n, s) for n, s in zip(numbers, samples, strict=True)]
         tokenizer = self._processor.tokenizer
         messages = [
@@ -67,8 +67,8 @@ class Batches(Dataset):
         """What sample `number` is asked, and what it is to answer."""
         seed = self._wanted["question_seed"]
         rng = random.Random(f"{seed} {number}")
-        if rng.random() >= self._schedule.questions(number):
+        shares = self._schedule.phase_of(number)["questions"]
+        if rng.random() >= sum(shares.values()):
             return drawn.prompt, drawn.description
-        kinds = self._wanted["kinds"]
-        kind = rng.choices(sorted(kinds), weights=[kinds[name] for name in sorted(kinds)])[0]
+        kind = rng.choices(sorted(shares), weights=[shares[name] for name in sorted(shares)])[0]
         return drawn.asked(kind, seed + number)

@@ -17,16 +17,16 @@ A Qwen2-VL of {millions:.1f} million parameters in architecture, tokenizer forma
 `make base` to describe drawings of circuits. It lets every stage of the pipeline run for real on a laptop. It knows nothing but such
 drawings. Of the questions that `label` asks it has met a few, so that no token is new to it; answering them is what fine-tuning teaches.
 
-**Data.** {pictures:,} pictures drawn on the fly, none twice (seed {corpus_seed}): R, L, C and sources, {fewest} to {most} parts on grids of
-{small} to {large} junctions a side, in three styles. Only topologies that `split` puts into train, with its default salt, were drawn.
+**Data.** {pictures:,} pictures drawn on the fly, none twice (seed {corpus_seed}), in three styles: {levels}. Only topologies that
+`split` puts into train, with its default salt, were drawn.
 
 **What it says.** `{example}`: junctions are named by place, row by row, four letters a row.
 
 **Training.** Next-token loss, plus {dense_weight} times a loss on what lies in each 28-pixel cell of the picture; AdamW, batches of
 {batch}, warm-up over {warmup:,} pictures, then in a straight line from one rate to the next:
 
-| pictures | rate at the end | questions among the samples |
-|---|---|---|
+| pictures | drawn | rate at the end | questions among the samples |
+|---|---|---|---|
 {phases}
 
 Seeds: weights {model_seed}, corpus {corpus_seed}, questions {question_seed}.
@@ -51,15 +51,21 @@ def write_card(
         f"| {name.replace('_', ' ')} | {r['exact']:.1%} | {r['phrases']:.1%} | {r['pictures']} |"
         for name, r in results.items()
     ]
-    phases = [f"| {p['pictures']:,} | {p['rate']:g} | {p['questions']:.0%} |" for p in wanted["phases"]]
+    phases = [
+        f"| {p['pictures']:,} | {p['domain']} | {p['rate']:g} | {sum(p['questions'].values()):.0%} |"
+        for p in wanted["phases"]
+    ]
+    drawn = corpus["domains"][wanted["phases"][-1]["domain"]]["levels"]
+    levels = [
+        "level {} with {minimum} to {maximum} parts".format(name.removeprefix("level_"), **sizes["parts"])
+        for name, sizes in drawn.items()
+        if sizes["weight"] > 0
+    ]
     text = _CARD.format(
         millions=parameters / 1e6,
         pictures=sum(phase["pictures"] for phase in wanted["phases"]),
         corpus_seed=corpus["seed"],
-        fewest=corpus["parts"]["minimum"],
-        most=corpus["parts"]["maximum"],
-        small=corpus["grid"]["minimum"],
-        large=corpus["grid"]["maximum"],
+        levels=", ".join(levels),
         example=example,
         dense_weight=wanted["dense_weight"],
         batch=wanted["batch"],

@@ -14,10 +14,12 @@ from typing import Any
 
 from PIL import Image
 
-from diagramlens.domains.circuits.draw import DrawnObject
-from diagramlens.domains.circuits.layout import Scene
+from diagramlens.domains.circuits.netlist import Part, parse_netlist
+from diagramlens.domains.circuits.objects import DrawnObject
 from diagramlens.domains.circuits.questions import ask
-from diagramlens.domains.circuits.sampling import CircuitRecipe, sample_circuit, sample_look
+from diagramlens.domains.circuits.recipe import CircuitRecipe
+from diagramlens.domains.circuits.sampling import Circuit, paint, sample_circuit, sample_look, told
+from diagramlens.domains.circuits.scene import Scene
 from diagramlens.splitting import place
 
 PROMPTS = ("Describe this circuit.", "Describe the drawing.", "What does the circuit show?")
@@ -28,6 +30,7 @@ class Sample:
     """One picture and what there is to say about it."""
 
     picture: Image.Image
+    level: int
     scene: Scene
     objects: tuple[DrawnObject, ...]
     truth: str
@@ -36,43 +39,46 @@ class Sample:
 
     def asked(self, kind: str, seed: int) -> tuple[str, str]:
         """A question of a kind about the picture, as `label` asks it, and its answer; prompt and description where there is none to ask."""
-        rows = ask("", "", 0, self.truth, kinds={kind: 1}, netlist_form="traced", seed=seed)
+        rows = ask("", "", self.level, self.truth, kinds={kind: 1}, netlist_form="traced", seed=seed)
         return (rows[0].prompt, rows[0].answer) if rows else (self.prompt, self.description)
 
 
 def describe(truth: str) -> str:
-    """A drawing in words: junction, part, junction for each part, two junctions for a wire, in reading order.
+    """A drawing in words, one phrase a line of its netlist, in reading order: first junction, part, and the other junctions.
+
+    A wire is its two junctions, a ground or supply its junction and what hangs there; a controlled source ends in what rules it.
 
     >>> describe("V1 e a 10; up\\nR1 a b 2k; right\\nW b f; down\\nW e 0; down, ground\\n")
     'e V1 a, a R1 b, b f, e ground'
+    >>> describe("E1 c d a b; right, l=E1\\nE2 g 0 opamp b f; l=E2\\nF1 c d V1; up\\nVDD c 0 10; up, supply\\n")
+    'c E1 d a b, g E2 b f, c F1 d V1, c VDD'
     """
-    phrases = []
-    for line in truth.strip().splitlines():
-        name, first, second = line.split(";")[0].split()[:3]
-        if second == "0":
-            phrases.append(f"{first} ground")
-        else:
-            phrases.append(f"{first} {second}" if name == "W" else f"{first} {name} {second}")
-    return ", ".join(phrases)
+    return ", ".join(_phrase(part) for part in parse_netlist(truth).parts)
 
 
-def sample(number: int, corpus: Mapping[str, Any], part: str = "train") -> Sample:
-    """Sample `number` of the part ("train", "validation" or "test") of the corpus that base/params.yaml describes."""
-    recipe = CircuitRecipe(
-        levels={int(level): weight for level, weight in corpus["levels"].items()},  # DVC takes no whole numbers as keys
-        parts=(corpus["parts"]["minimum"], corpus["parts"]["maximum"]),
-        grid=(corpus["grid"]["minimum"], corpus["grid"]["maximum"]),
-        styles=corpus["styles"],
-        pitch=corpus["pitch"],
-    )
+def _phrase(part: Part) -> str:
+    first, *others = part.nodes
+    if part.kind == "W":
+        return f"{first} {'ground' if others == ['0'] else others[0]}"
+    if part.model == "opamp" or "supply" in part.hints:
+        others = others[1:]  # the reference of either is ground, and not drawn
+    words = [first, part.name, *others, part.control]
+    return " ".join("ground" if word == "0" else word for word in words if word is not None)
+
+
+def sample(number: int, corpus: Mapping[str, Any], domain: str, part: str = "train") -> Sample:
+    """Sample `number` of a part ("train", "validation" or "test") of a domain of the corpus that base/params.yaml describes."""
+    recipe = CircuitRecipe.of(corpus["domains"][domain])
     fractions = {name: corpus["split"][name] for name in ("train", "validation", "test")}
     for attempt in range(1000):
         seed = blake2b(f"{corpus['seed']}/{part}/{number}/{attempt}".encode(), digest_size=8).digest()
         rng = random.Random(int.from_bytes(seed))
         circuit = sample_circuit(recipe, rng)
-        if place(circuit.group, corpus["split"]["salt"], fractions) == part:
-            picture, objects = circuit.paint(sample_look(recipe, rng))
+        if isinstance(circuit, Circuit) and place(circuit.group, corpus["split"]["salt"], fractions) == part:
+            look = sample_look(recipe, rng)
+            picture, objects = paint(circuit, look)
+            truth = told(circuit, look)
             return Sample(
-                picture, circuit.scene, tuple(objects), circuit.truth, rng.choice(PROMPTS), describe(circuit.truth)
+                picture, circuit.level, circuit.scene, tuple(objects), truth, rng.choice(PROMPTS), describe(truth)
             )
     raise RuntimeError(f"no circuit of the {part} part in 1000 draws; check corpus.split")

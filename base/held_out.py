@@ -12,7 +12,7 @@ import torch
 from transformers import Qwen2VLForConditionalGeneration
 
 from corpus import Sample, sample
-from diagramlens.domains.circuits.drawn import part_count
+from diagramlens.domains.circuits.size import part_count
 from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
 
 
@@ -40,17 +40,18 @@ def tell(
     model: Qwen2VLForConditionalGeneration,
     processor: PicturesOnlyQwen2VLProcessor,
     corpus: Mapping[str, Any],
+    domain: str,
     part: str,
     count: int,
     batch: int = 64,
 ) -> list[Told]:
-    """Have the model describe samples 0 to count - 1 of a part of the corpus, greedily. Leaves the model in its mode."""
+    """Have the model describe samples 0 to count - 1 of a part of a domain of the corpus, greedily. Leaves the model in its mode."""
     was_training = model.training
     model.eval()
     processor.tokenizer.padding_side = "left"
     told: list[Told] = []
     for start in range(0, count, batch):
-        samples = [sample(number, corpus, part) for number in range(start, min(count, start + batch))]
+        samples = [sample(number, corpus, domain, part) for number in range(start, min(count, start + batch))]
         messages = [
             [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": s.prompt}]}] for s in samples
         ]
@@ -71,6 +72,7 @@ def figures(told: Sequence[Told]) -> dict[str, Any]:
     groups: dict[str, list[Told]] = defaultdict(list)
     for one in told:
         groups["overall"].append(one)
+        groups[f"level_{one.sample.level}"].append(one)
         groups[f"parts_{part_count(one.sample.truth)}"].append(one)
     return {
         name: {

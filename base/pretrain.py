@@ -62,8 +62,9 @@ class Pretraining:
         self.model = build_qwen2_vl(tokenizer, **sizes).to(device)
         if device.type == "cpu":
             linear_patch_embedding(FAMILIES["qwen2-vl"], self.model)
-            # Pictures of 64 to 144 patches: plain attention is a third faster here than the fused kernel, whose backward is slow in bf16.
-            self.model.model.visual.set_attn_implementation("eager")
+            # Plain attention is a third faster here than the fused kernel, whose backward is slow in bf16: pictures have 64 to 256 patches,
+            # texts some 150 tokens.
+            self.model.set_attn_implementation("eager")
         torch.manual_seed(sizes["seed"])
         self.heads = DenseHeads(sizes["language_width"]).to(device)
         self.parameters = [*self.model.parameters(), *self.heads.parameters()]
@@ -108,7 +109,9 @@ class Pretraining:
     def report(self, losses: dict[str, float]) -> None:
         """Add a line to the learning curve: losses of the last batch, and held-out pictures described."""
         wanted = self.settings["pretrain"]
-        told = tell(self.model, self.processor, self.settings["corpus"], "validation", wanted["held_out"])
+        told = tell(
+            self.model, self.processor, self.settings["corpus"], self.schedule.domain, "validation", wanted["held_out"]
+        )
         overall = figures(told)["overall"]
         row = {"pictures": self.seen, "rate": self.schedule.rate(self.seen), **losses}
         row |= {"held_out_exact": overall["exact"], "held_out_phrases": overall["phrases"]}
@@ -139,7 +142,9 @@ class Pretraining:
     def finish(self) -> None:
         """Write the model folder with its card, the learning curve and the closing figures."""
         wanted = self.settings["pretrain"]
-        told = tell(self.model, self.processor, self.settings["corpus"], "validation", wanted["examined"])
+        told = tell(
+            self.model, self.processor, self.settings["corpus"], self.schedule.domain, "validation", wanted["examined"]
+        )
         results, parameters = figures(told), sum(p.numel() for p in self.model.parameters())
         unfinished = hidden_sibling(MODEL_FOLDER)
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The course of the pretraining: which rate, and what share of questions, after how many pictures."""
+"""The course of the pretraining: which rate, domain and share of questions after how many pictures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Schedule:
-    """Phases of `{pictures, rate, questions}`: the rate goes in a straight line from the last phase's to this one's."""
+    """Phases of `{pictures, rate, questions, domain}`: the rate goes in a straight line from the last phase's to this one's."""
 
     phases: Sequence[Mapping[str, Any]]
     warmup: int
@@ -30,11 +30,16 @@ class Schedule:
             before, start = before + phase["pictures"], phase["rate"]
         return rate * min(1.0, seen / self.warmup + 1e-3)
 
-    def questions(self, number: int) -> float:
-        """The share of questions among the samples around sample `number`."""
+    def phase_of(self, number: int) -> Mapping[str, Any]:
+        """The phase that sample `number` falls into; the last one for samples beyond it."""
         before = 0
         for phase in self.phases:
             before += phase["pictures"]
             if number < before:
-                return float(phase["questions"])
-        return float(self.phases[-1]["questions"])
+                return phase
+        return self.phases[-1]
+
+    @property
+    def domain(self) -> str:
+        """The domain that it all leads to: the last phase's."""
+        return str(self.phases[-1]["domain"])

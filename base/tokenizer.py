@@ -19,7 +19,9 @@ def embedded_tokenizer(settings: dict[str, Any]) -> PreTrainedTokenizerBase:
     """Train the tokenizer that base/params.yaml describes; the same parameters give the same tokens."""
     wanted = settings["tokenizer"]
     written = _SENTENCES.read_text(encoding="utf-8")
-    descriptions = [sample(number, settings["corpus"]).description for number in range(wanted["descriptions"])]
+    descriptions = [
+        sample(number, settings["corpus"], wanted["domain"]).description for number in range(wanted["descriptions"])
+    ]
     turns = [f"<|im_start|>{role}\n" for role in ("system", "user", "assistant")]
     return train_tokenizer(
         [written] * _REPEATED + list(PROMPTS) * _REPEATED + turns * _REPEATED + descriptions, wanted["vocabulary"]

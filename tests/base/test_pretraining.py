@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from batches import Batches
+from card import write_card
 from corpus import describe, sample
 from dense import CELL, HEADS, NONE, cells
+from diagramlens.domains.circuits.layout import terminals
 from diagramlens.domains.circuits.netlist import parse_netlist, topology_group
 from diagramlens.params import load_params
 from diagramlens.splitting import place
@@ -29,10 +31,27 @@ def settings() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def domain(settings: dict[str, Any]) -> str:
+    """What the pretraining ends with."""
+    return Schedule(settings["pretrain"]["phases"], settings["pretrain"]["warmup"]).domain
+
+
+@pytest.fixture(scope="module")
+def everything(settings: dict[str, Any], domain: str) -> dict[str, Any]:
+    """The corpus with every level that is drawn as a circuit, and ladders and bridges."""
+    corpus = copy.deepcopy(settings["corpus"])
+    drawn = corpus["domains"][domain]
+    for name, level in drawn["levels"].items():
+        level["weight"] = 0.0 if name == "level_5" else 1.0
+    drawn["shapes"] |= {"ladder": 1.0, "bridge": 1.0}
+    return corpus
+
+
+@pytest.fixture(scope="module")
 def tiny(settings: dict[str, Any]) -> dict[str, Any]:
     """The same pretraining with a model of a hundredth of the size and batches of two."""
     small = copy.deepcopy(settings)
-    small["tokenizer"] = {"vocabulary": 320, "descriptions": 20}
+    small["tokenizer"] |= {"vocabulary": 320, "descriptions": 20}
     small["model"] |= {
         "vision_depth": 3,
         "vision_width": 32,
@@ -41,31 +60,26 @@ def tiny(settings: dict[str, Any]) -> dict[str, Any]:
         "language_width": 64,
         "language_feed_forward": 64,
     }
-    phases = [{"pictures": 4, "rate": 1e-3, "questions": 0.0}, {"pictures": 4, "rate": 0.0, "questions": 1.0}]
+    phases = [
+        {"pictures": 4, "domain": "meshes", "rate": 1e-3, "questions": {}},
+        {"pictures": 4, "domain": "meshes", "rate": 0.0, "questions": {"netlist": 0.5, "transfer": 0.5}},
+    ]
     small["pretrain"] |= {"phases": phases, "batch": 2, "warmup": 2}
     return small
 
 
-def test_no_topology_of_the_default_validation_and_test_splits_is_drawn(settings: dict[str, Any]) -> None:
+def test_no_topology_of_the_default_validation_and_test_splits_is_drawn(
+    settings: dict[str, Any], everything: dict[str, Any], domain: str
+) -> None:
     default = load_params(ROOT / "params.yaml").split
     assert settings["corpus"]["split"] == {**default.fractions, "salt": default.salt}
     for number in range(150):
-        group = topology_group(parse_netlist(sample(number, settings["corpus"]).truth))
+        group = topology_group(parse_netlist(sample(number, everything, domain).truth))
         assert place(group, default.salt, default.fractions) == "train"
 
 
-def test_the_corpus_draws_what_the_default_run_draws(settings: dict[str, Any]) -> None:
-    domain = load_params(ROOT / "params.yaml").domains.circuits
-    for key in ("levels", "parts", "grid", "styles", "pitch"):
-        value = getattr(domain, key)
-        plain = (
-            value.model_dump()
-            if hasattr(value, "model_dump")
-            else {str(name): weight for name, weight in value.items()}
-            if isinstance(value, dict)
-            else value
-        )
-        assert settings["corpus"][key] == plain, key
+def test_the_corpus_draws_what_the_default_run_draws(settings: dict[str, Any], domain: str) -> None:
+    assert settings["corpus"]["domains"][domain] == load_params(ROOT / "params.yaml").domains.circuits.model_dump()
 
 
 def test_topology_groups_are_those_that_the_shipped_weights_were_trained_with() -> None:
@@ -78,46 +92,53 @@ def test_topology_groups_are_those_that_the_shipped_weights_were_trained_with() 
     assert {text: topology_group(parse_netlist(text)) for text in known} == known
 
 
-def test_a_description_names_every_line_of_the_drawing(settings: dict[str, Any]) -> None:
-    for number in range(30):
-        drawn = sample(number, settings["corpus"])
+def test_a_description_names_every_line_of_the_drawing(everything: dict[str, Any], domain: str) -> None:
+    for number in range(60):
+        drawn = sample(number, everything, domain)
         phrases = drawn.description.split(", ")
-        lines = drawn.truth.strip().splitlines()
-        assert len(phrases) == len(lines)
-        for phrase, line in zip(phrases, lines, strict=True):
-            name, first, second = line.split(";")[0].split()[:3]
-            assert phrase.split()[0] == first
-            assert (name in phrase.split()) == (name != "W")
-            assert phrase.split()[-1] == ("ground" if second == "0" else second)
+        parts = parse_netlist(drawn.truth).parts
+        assert len(phrases) == len(parts)
+        for phrase, part in zip(phrases, parts, strict=True):
+            words = phrase.split()
+            assert words[0] == part.nodes[0]
+            assert (part.name in words) == (part.kind != "W")
+            # The reference of an op-amp and of a supply is not drawn.
+            seen = [node for node in part.nodes[1:] if node != "0" or part.kind in "WP"]
+            assert words[1 if part.kind == "W" else 2 :] == [
+                "ground" if word == "0" else word for word in [*seen, part.control] if word is not None
+            ]
 
 
 def test_a_polarity_is_told_by_the_order_of_the_junctions() -> None:
     assert describe("V1 e a 10; up\nI1 b a 1m; left\n") == "e V1 a, b I1 a"
 
 
-def test_dense_targets_lie_where_the_drawing_has_its_parts(settings: dict[str, Any]) -> None:
-    for number in range(30):
-        drawn = sample(number, settings["corpus"])
+def test_dense_targets_lie_where_the_drawing_has_its_parts(everything: dict[str, Any], domain: str) -> None:
+    for number in range(60):
+        drawn = sample(number, everything, domain)
         targets = cells(drawn).targets
-        shape = (drawn.scene.size[1] // CELL, drawn.scene.size[0] // CELL)
-        parts = [segment for segment in drawn.scene.segments if segment.kind != "W"]
-        junctions = {end for segment in drawn.scene.segments for end in (segment.start, segment.end)}
+        scene, shape = drawn.scene, (drawn.scene.size[1] // CELL, drawn.scene.size[0] // CELL)
         assert all(target.shape == shape and target.max() < HEADS[name] for name, target in targets.items())
-        assert (targets["junction"] > NONE).sum() == len(junctions)
-        middles = {((a.start[0] + a.end[0]) // 2 // CELL, (a.start[1] + a.end[1]) // 2 // CELL) for a in parts}
-        assert (targets["own_digit"] > NONE).sum() == len(middles)  # two middles may share a cell
-        for column, row in middles:
-            there = {
-                int(part.name[1:])
-                for part in parts
-                if ((part.start[0] + part.end[0]) // 2 // CELL, (part.start[1] + part.end[1]) // 2 // CELL)
-                == (column, row)
-            }
-            assert targets["own_digit"][row, column] in there
+        assert (targets["junction"] > NONE).sum() == len(terminals(scene))
+        middles: dict[tuple[int, int], set[int]] = {}
+        for part in scene.segments:
+            if part.kind != "W":
+                (x0, y0), (x1, y1) = part.start, part.end
+                middles.setdefault(((y0 + y1) // 2 // CELL, (x0 + x1) // 2 // CELL), set()).add(int(part.name[1:]))
+        for device in scene.devices:
+            left, top, right, bottom = device.cell
+            middles.setdefault(((top + bottom) // 2 // CELL, (left + right) // 2 // CELL), set()).add(
+                int(device.name[1:])
+            )
+        for where, numbers in middles.items():  # two middles may share a cell
+            assert targets["own_digit"][where] in numbers
+            assert min(targets["symbol"][where], targets["first"][where], targets["second"][where]) > NONE
+        assert (targets["third"] > NONE).sum() == len(scene.devices)
+        assert (targets["control_first"] > NONE).sum() == sum(1 for part in scene.segments if part.control)
 
 
 def test_figures_are_shares_of_pictures_and_phrases(settings: dict[str, Any]) -> None:
-    first, second = sample(0, settings["corpus"]), sample(1, settings["corpus"])
+    first, second = (sample(number, settings["corpus"], "meshes") for number in range(2))
     told = [Told(first, first.description), Told(second, "nonsense")]
     overall = figures(told)["overall"]
     assert overall == {"exact": 0.5, "phrases": 0.5, "pictures": 2}
@@ -126,7 +147,7 @@ def test_figures_are_shares_of_pictures_and_phrases(settings: dict[str, Any]) ->
 def test_only_the_description_and_the_end_of_the_turn_are_supervised(tiny: dict[str, Any]) -> None:
     run = Pretraining(tiny, torch.device("cpu"))
     inputs, _ = Batches(tiny["corpus"], tiny["pretrain"], run.processor)[0]
-    for row, drawn in enumerate(sample(number, tiny["corpus"]) for number in range(2)):
+    for row, drawn in enumerate(sample(number, tiny["corpus"], "meshes") for number in range(2)):
         supervised = inputs["labels"][row][inputs["labels"][row] != -100]
         assert run.processor.tokenizer.decode(supervised) == drawn.description + "<|im_end|>\n"
 
@@ -151,24 +172,22 @@ def test_questions_come_in_the_phase_that_has_them(tiny: dict[str, Any]) -> None
     assert len(batches) == 4
     said = [run.processor.tokenizer.decode(row[row != -100]) for row in batches[2][0]["labels"]]
     for text, number in zip(said, (4, 5), strict=True):
-        drawn = sample(number, tiny["corpus"])
-        answers = {
-            drawn.asked(kind, tiny["pretrain"]["question_seed"] + number)[1] for kind in tiny["pretrain"]["kinds"]
-        }
+        drawn = sample(number, tiny["corpus"], "meshes")
+        answers = {drawn.asked(kind, tiny["pretrain"]["question_seed"] + number)[1] for kind in ("netlist", "transfer")}
         assert text.removesuffix("<|im_end|>\n") in answers
 
 
 def test_the_rate_goes_in_straight_lines_from_phase_to_phase() -> None:
     phases = [
-        {"pictures": 100, "rate": 1.0, "questions": 0.0},
-        {"pictures": 100, "rate": 0.5, "questions": 0.5},
-        {"pictures": 50, "rate": 0.0, "questions": 1.0},
+        {"pictures": 100, "rate": 1.0, "questions": {}},
+        {"pictures": 100, "rate": 0.5, "questions": {"netlist": 0.5}},
+        {"pictures": 50, "rate": 0.0, "questions": {"netlist": 1.0}},
     ]
     schedule = Schedule(phases, warmup=10)
     assert schedule.pictures == 250
     assert schedule.rate(5) == pytest.approx(0.501)
     assert [schedule.rate(seen) for seen in (50, 100, 150, 200, 225, 250)] == pytest.approx([1, 1, 0.75, 0.5, 0.25, 0])
-    assert [schedule.questions(number) for number in (0, 99, 100, 200, 999)] == [0, 0, 0.5, 1, 1]
+    assert [schedule.phase_of(number)["rate"] for number in (0, 99, 100, 200, 999)] == [1.0, 1.0, 0.5, 0.0, 0.0]
 
 
 def test_checkpoints_belong_to_one_set_of_parameters(settings: dict[str, Any]) -> None:
@@ -176,3 +195,14 @@ def test_checkpoints_belong_to_one_set_of_parameters(settings: dict[str, Any]) -
     busy["pretrain"]["threads"] += 1
     other["corpus"]["seed"] += 1
     assert checkpoint_path(busy) == checkpoint_path(settings) != checkpoint_path(other)
+
+
+def test_the_card_tells_what_was_drawn_and_how_well_it_is_read(settings: dict[str, Any], tmp_path: Path) -> None:
+    write_card(
+        tmp_path / "card.md", settings, 6_107_008, "a R1 b", {"overall": {"exact": 0.5, "phrases": 0.75, "pictures": 8}}
+    )
+    text = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert "6.1 million parameters" in text
+    assert "level 0 with 3 to 7 parts, level 1 with 3 to 7 parts" in text
+    assert "| overall | 50.0% | 75.0% | 8 |" in text
+    assert text.count("\n| ") == len(settings["pretrain"]["phases"]) + 3
