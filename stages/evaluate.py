@@ -11,13 +11,15 @@ from diagramlens.runtime import stage
 if __name__ == "__main__":
     with stage("evaluate") as run:
         # Imported now that the parameters are known to be right: torch takes seconds, and a misspelt key should not.
-        from diagramlens.evaluation.breakdown import accuracy_table, part_count, write_csv
+        from diagramlens.domains.circuits.size import part_count
+        from diagramlens.evaluation.breakdown import accuracy_table, write_csv
         from diagramlens.evaluation.details import detailed_variant, details, write_details
         from diagramlens.evaluation.metrics import summarize
         from diagramlens.evaluation.scoring import score
         from diagramlens.evaluation.selection import diagrams_of, whole_diagrams
         from diagramlens.evaluation.variants import check_variants, is_gguf, open_variant
         from diagramlens.inference import Asked, answer_all, closing
+        from diagramlens.inspecting.out_of_memory import Use, out_of_memory_advice
 
         settings, how = run.params.evaluate, run.runtime
         check_variants(settings.variants)
@@ -28,24 +30,26 @@ if __name__ == "__main__":
             for question in questions
         ]
         out = run.out("data/predictions")
+        use = Use("evaluate", run.params.names.model, run.params.model, batch=settings.batch)
         predictions: dict[str, list[Prediction]] = {}
         for variant in settings.variants:
-            model = open_variant(
-                variant, run.params.model, device=how.device, attention=how.attention, threads=run.workers
-            )
-            with closing(model) as answerer:
-                texts = answer_all(
-                    answerer,
-                    asked,
-                    batch=settings.batch,
-                    max_new_tokens=settings.max_new_tokens,
-                    by_picture=is_gguf(variant),
-                    progress=partial(run.progress, unit=f"batches of {variant}"),
+            with out_of_memory_advice(use):
+                model = open_variant(
+                    variant, run.params.model, device=how.device, attention=how.attention, threads=run.workers
                 )
+                with closing(model) as answerer:
+                    texts = answer_all(
+                        answerer,
+                        asked,
+                        batch=settings.batch,
+                        max_new_tokens=settings.max_new_tokens,
+                        by_picture=is_gguf(variant),
+                        progress=partial(run.progress, unit=f"batches of {variant}"),
+                    )
             predictions[variant] = score(variant, questions, texts)
             write_table(out / f"{variant}.parquet", predictions[variant], Prediction)
         run.metrics("metrics/metrics.json", {variant: summarize(rows) for variant, rows in predictions.items()})
-        parts = {diagram.id: part_count(diagram) for diagram in diagrams.values()}
+        parts = {diagram.id: part_count(diagram.truth) for diagram in diagrams.values()}
         by_parts = accuracy_table(predictions, "parts", lambda row: parts[row.diagram_id])
         write_csv(run.file("metrics/accuracy_by_parts.csv"), "parts", settings.variants, by_parts)
         by_style = accuracy_table(predictions, "style", lambda row: diagrams[row.diagram_id].style)

@@ -18,14 +18,16 @@ if __name__ == "__main__":
             merge_adapter,
             read_samples,
         )
+        from diagramlens.inspecting.out_of_memory import Use, out_of_memory_advice
         from diagramlens.models.loading import pick_device
 
         entry = run.params.model
         device = pick_device(run.runtime.device)
         samples = read_samples(Path("data/split/validation.parquet"), Path("data/diagrams"), run.params.merge.samples)
         out = run.out("models/merged")
-        merge_adapter(entry, ADAPTER, out, device=device)
-        shift = measure_shift(entry, ADAPTER, out, samples, device=device)
+        with out_of_memory_advice(Use("merge", run.params.names.model, entry)):
+            merge_adapter(entry, ADAPTER, out, device=device)
+            shift = measure_shift(entry, ADAPTER, out, samples, device=device)
         check_shift(shift, run.params.merge.tolerance)
         metrics = {
             "max_logit_difference": shift.maximum,

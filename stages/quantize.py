@@ -15,6 +15,7 @@ if __name__ == "__main__":
         from diagramlens.export import weight_bytes
         from diagramlens.export.gguf import write_language, write_mmproj
         from diagramlens.export.nf4 import write_nf4
+        from diagramlens.inspecting.out_of_memory import Use, out_of_memory_advice
         from diagramlens.models.loading import pick_device
 
         name = f"diagramlens-{run.params.names.model}"
@@ -25,7 +26,8 @@ if __name__ == "__main__":
         sizes = {"merged": weight_bytes(MERGED)}
         for form in run.params.quantize.formats:
             if form == "nf4":
-                write_nf4(run.params.model, MERGED, out / "nf4", device=pick_device(run.runtime.device))
+                with out_of_memory_advice(Use("quantize", run.params.names.model, run.params.model)):
+                    write_nf4(run.params.model, MERGED, out / "nf4", device=pick_device(run.runtime.device))
                 sizes[form] = weight_bytes(out / "nf4")
                 continue
             gguf.mkdir(exist_ok=True)

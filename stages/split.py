@@ -6,15 +6,17 @@ from pathlib import Path
 
 from diagramlens.records import Question, read_rows, write_table
 from diagramlens.runtime import stage
-from diagramlens.splitting import divide, split_metrics
+from diagramlens.splitting import divide, set_aside_long, split_metrics
 
 if __name__ == "__main__":
     with stage("split") as run:
         shares = run.params.split
-        rows = divide(read_rows(Path("data/labelled"), Question), shares.salt, shares.fractions)
+        kept, too_long = set_aside_long(read_rows(Path("data/labelled"), Question), shares.max_bytes)
+        rows = divide(kept, shares.salt, shares.fractions)
         out = run.out("data/split")
         for name, questions in rows.items():
             write_table(out / f"{name}.parquet", questions, Question)
-        run.metrics("metrics/split.json", split_metrics(rows))
+        run.metrics("metrics/split.json", split_metrics(rows, too_long))
         counts = ", ".join(f"{len(questions)} {name}" for name, questions in rows.items())
-        run.say(f"data/split holds {counts} questions; no topology is in two of them")
+        aside = f"; {len(too_long)} longer than split.max_bytes were set aside" if too_long else ""
+        run.say(f"data/split holds {counts} questions; no topology is in two of them{aside}")

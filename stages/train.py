@@ -1,53 +1,78 @@
 """Train the adapter: the phases of the selected recipe over the selected model, on the training split."""
 
+import json
 import shutil
 from pathlib import Path
 
-from diagramlens.runtime import checkpoint_folder, fingerprint, stage
+from diagramlens.declared import StageParams
+from diagramlens.params import Runtime
+from diagramlens.runtime import checkpoint_folder, fingerprint, stage, write_metrics
+from diagramlens.training.launching import Files, is_worker, launch, worker, worker_cores
 
 INPUTS = ("data/diagrams", "data/split/train.parquet", "data/split/validation.parquet")
 CODE = (
     "stages/train.py",
-    "src/diagramlens/records.py",
-    "src/diagramlens/training",
-    *(f"src/diagramlens/models/{name}.py" for name in ("families", "loading", "processors")),
+    *(f"src/diagramlens/{name}" for name in ("records.py", "inference.py", "grading", "training")),
+    *(f"src/diagramlens/models/{name}.py" for name in ("families", "loading", "processors", "vision_inputs")),
 )
 
 
 def main() -> None:
-    """Run the stage."""
+    """Run the stage, or be one of the processes in which a launcher has started it anew."""
+    if is_worker():
+        with worker() as job:
+            train(job.params, job.runtime, job.files)
+        return
     with stage("train") as run:
-        # Imported now that the parameters are known to be right: torch takes seconds, and a misspelt key should not.
-        from diagramlens.models.loading import check_source
-        from diagramlens.training.conversation import Pictures, read_questions
-        from diagramlens.training.recipe import Machine, train_recipe, write_curves
+        model = run.params.model
+        depends = [*INPUTS, model.source] if model.is_local else INPUTS
+        files = Files(
+            run.out("models/adapter"),
+            run.file("metrics/train.json"),
+            run.file("metrics/train_curves.csv"),
+            checkpoint_folder(fingerprint(run.params, depends, CODE)),
+        )
+        if run.runtime.launcher == "none":
+            train(run.params, run.runtime, files)
+        else:
+            launch(run.params, run.runtime, run.workers, "stages/train.py", files)
+        shutil.rmtree(files.checkpoints)
+        loss = json.loads(files.metrics.read_text(encoding="utf-8"))["best_validation_loss"]
+        best = f"best {run.params.train.best_by} (validation loss {loss:.4f})"
+        run.say(f"models/adapter holds the weights of the {best}; dvc repro goes on to merge them")
 
-        params, runtime = run.params, run.runtime
-        out = run.out("models/adapter")
-        check_source(params.model)
-        model = [params.model.source] if params.model.is_local else []
-        training = read_questions(Path("data/split/train.parquet"))
-        validation = read_questions(Path("data/split/validation.parquet"))
-        checkpoints = checkpoint_folder(fingerprint(params, [*INPUTS, *model], CODE))
+
+def train(params: StageParams, runtime: Runtime, files: Files) -> None:
+    """Train, and write the files; of several processes the main one writes."""
+    # Imported now that the parameters are known to be right: torch takes seconds, and a misspelt key should not.
+    from diagramlens.inspecting.out_of_memory import Use, out_of_memory_advice
+    from diagramlens.models.families import family_named
+    from diagramlens.models.loading import check_source
+    from diagramlens.training.conversation import Pictures, read_questions
+    from diagramlens.training.curves import write_curves
+    from diagramlens.training.processes import is_main
+    from diagramlens.training.recipe import Machine, train_recipe
+
+    model, recipe, lora, settings = params.model, params.recipe, params.lora, params.train
+    check_source(model)
+    tracked = files.checkpoints.parents[1] / "runs" / files.checkpoints.name
+    cores = worker_cores(runtime)
+    with out_of_memory_advice(Use("train", str(params.names.model), model, recipe, lora, settings)):
         trained = train_recipe(
-            params.model,
-            params.recipe.phases,
-            params.lora,
-            params.train,
-            Machine(runtime.device, runtime.attention, run.workers, runtime.progress, runtime.tracker),
-            training=training,
-            validation=validation,
+            model,
+            recipe.phases,
+            lora,
+            settings,
+            Machine(runtime.device, runtime.attention, cores, runtime.progress, runtime.tracker, tracked),
+            training=read_questions(Path("data/split/train.parquet")),
+            validation=read_questions(Path("data/split/validation.parquet")),
             pictures=Pictures(Path("data/diagrams")),
-            checkpoint_folder=checkpoints,
-            out=out,
+            checkpoint_folder=files.checkpoints,
+            out=files.adapter,
         )
-        run.metrics("metrics/train.json", trained.metrics)
-        write_curves(run.file("metrics/train_curves.csv"), trained.curves)
-        shutil.rmtree(checkpoints)
-        loss = trained.metrics["best_validation_loss"]
-        run.say(
-            f"models/adapter holds the weights of the lowest validation loss ({loss:.4f}); dvc repro goes on to merge them"
-        )
+    if is_main():
+        write_metrics(files.metrics, trained.metrics)
+        write_curves(files.curves, trained.curves, family_named(model.family).components)
 
 
 if __name__ == "__main__":

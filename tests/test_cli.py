@@ -36,7 +36,8 @@ def test_check_tells_every_problem_on_a_line_of_its_own(tmp_path: Path, capsys: 
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        f"diagramlens check: {file}: lora.droupout = 0.0: unknown key, did you mean dropout? lora has r, alpha, dropout, use_rslora",
+        f"diagramlens check: {file}: lora.droupout = 0.0: unknown key, did you mean dropout? "
+        "lora has r, alpha, dropout, targets, use_rslora, use_dora, b_rate_ratio",
         f"diagramlens check: {file}: lora.r = 0: must be at least 1",
     ]
 

@@ -63,7 +63,7 @@ def test_the_file_of_this_repository_is_right_and_selects_what_it_names() -> Non
 
 def test_hub_models_are_pinned_to_a_commit() -> None:
     for name, entry in load_params(FILE).models.items():
-        if name.startswith("qwen2-vl"):
+        if name != "base":
             assert not entry.is_local
             assert len(entry.revision or "") == 40
 
@@ -86,19 +86,83 @@ def test_hub_models_are_pinned_to_a_commit() -> None:
         ("runtime.device", "gpu", 'runtime.device = "gpu": must match'),
         ("split.train", 0.7, "split: train + validation + test must be 1, and are 0.9"),
         ("label.kinds", {"netlist": 1}, "label: kinds must give a number for every kind"),
-        ("domains.circuits.parts", {"minimum": 9, "maximum": 7}, "domains.circuits.parts: minimum (9) must not exceed"),
         (
-            "domains.circuits.parts",
+            "domains.circuits.levels.level_0.parts",
+            {"minimum": 9, "maximum": 7},
+            "domains.circuits.levels.level_0.parts: minimum (9) must not exceed",
+        ),
+        (
+            "domains.circuits.levels.level_1.parts",
             {"minimum": 3, "maximum": 20},
-            "domains.circuits: parts.maximum (20) must not exceed 12",
+            "domains.circuits.levels.level_1: parts.maximum (20) must not exceed 12",
         ),
-        ("generate.source", {}, "generate.source.kind: missing"),
+        ("domains.circuits.levels.level_2.weight", -1.0, "levels.level_2.weight = -1.0: must be at least 0"),
         (
-            "generate.source",
-            {"kind": "drow"},
-            'generate.source.kind = "drow": must be draw or circuitsense, did you mean draw?',
+            "domains.circuits.shapes",
+            {"grid": 1.0},
+            "shapes must give a weight for every entry (0 for never); missing: ladder",
         ),
-        ("generate.source", {"kind": "circuitsense", "path": "x"}, "generate.source.max_bad_fraction: missing"),
+        (
+            "domains.circuits.shapes",
+            {"grid": 0.0, "ladder": 0.0, "bridge": 0.0, "two_port": 0.0},
+            "domains.circuits.shapes: must hold at least one number above 0",
+        ),
+        (
+            "domains.circuits.levels.level_1.grid",
+            {"minimum": 2, "maximum": 2},
+            "domains.circuits.levels.level_1: parts.maximum (7) must not exceed 4",
+        ),
+        ("domains.circuits.crossings", 1.5, "domains.circuits.crossings = 1.5: must be at most 1"),
+        (
+            "domains.circuits.sources",
+            {"one": 0.0, "two": 0.0, "three": 0.0},
+            "sources: must hold at least one number above 0",
+        ),
+        ("generate.sources", {}, "generate: sources must hold at least one with a weight above 0"),
+        ("generate.sources.drawn.weight", 0.0, "generate: sources must hold at least one with a weight above 0"),
+        ("generate.sources.again", {"kind": "draw", "weight": 1.0}, "generate: sources must draw at most once"),
+        ("generate.sources.new", {}, "generate.sources.new.kind: missing"),
+        (
+            "generate.sources.new",
+            {"kind": "drow", "weight": 1.0},
+            'generate.sources.new.kind = "drow": must be draw or circuitsense or hub or labelme or coco or csv or '
+            "folder, did you mean draw?",
+        ),
+        (
+            "generate.sources.new",
+            {"kind": "circuitsense", "path": "x", "weight": 1.0},
+            "generate.sources.new.max_bad_fraction: missing",
+        ),
+        (
+            "generate.sources.new",
+            {"kind": "labelme", "path": "x", "weight": 1.0, "max_bad_fraction": 0.1, "ask_count": True},
+            "generate.sources.new.ask_count = true: unknown key, did you mean ask_counts?",
+        ),
+        (
+            "generate.sources.new",
+            {
+                "kind": "hub",
+                "repository": "a/b",
+                "revision": "main",
+                "patterns": ["*"],
+                "weight": 1.0,
+                "max_bad_fraction": 0.1,
+            },
+            'generate.sources.new.revision = "main": must match ^[0-9a-f]{40}$',
+        ),
+        (
+            "generate.sources.new",
+            {
+                "kind": "csv",
+                "path": "t.csv",
+                "images": ".",
+                "columns": {"image": "image_path", "truth": None, "question": None, "answer": None},
+                "convention": "spice",
+                "weight": 1.0,
+                "max_bad_fraction": 0.1,
+            },
+            "generate.sources.new.columns: at least truth, or question and answer, must be named",
+        ),
         ("models.base.revision", "0" * 40, "models.base: revision must be null for models/base"),
         ("models.base.source", "Qwen/Other", "models.base: revision must be a commit of 40 hex digits"),
         (
@@ -106,6 +170,22 @@ def test_hub_models_are_pinned_to_a_commit() -> None:
             "lroa",
             'language.train = "lroa": must be frozen or full or lora, did you mean lora?',
         ),
+        (
+            f"{PHASE}.components.vision",
+            {"train": "frozen", "rate": 1e-4},
+            f"{PHASE}.components: vision is frozen and has no learning rate: remove its rate, or train it as full or lora",
+        ),
+        (
+            f"{PHASE}.components.decoder",
+            {"train": "frozen"},
+            f"{PHASE}.components.decoder: unknown key; it must be one of vision, merger, language, head",
+        ),
+        ("lora.targets", "attn", 'lora.targets = "attn": must be all or attention'),
+        ("lora.b_rate_ratio", 0.5, "lora.b_rate_ratio = 0.5: must be at least 1"),
+        ("train.rate_scaling", "square", 'train.rate_scaling = "square": must be none or sqrt or linear'),
+        ("models.smolvlm-256m.min_pixels", 3136, "models.smolvlm-256m: min_pixels (3136) must equal max_pixels"),
+        ("models.base.family", "llava", 'models.base.family = "llava": must be qwen2-vl or qwen2.5-vl or smolvlm'),
+        ("model", "smolvlm-256m", "quantize.formats names gguf-f16, gguf-q8_0, which nothing makes of family smolvlm"),
         (f"{PHASE}.components.language.rate", "1e-4", 'components.language.rate = "1e-4": must be a number'),
         (f"{PHASE}.components.language", {"train": "frozen"}, "components must train at least one component"),
         (f"{PHASE}.components.head", {"train": "lora", "rate": 1e-4}, "components.head must be frozen or full"),
@@ -125,13 +205,28 @@ def test_a_wrong_value_is_told_with_its_key_and_what_is_allowed(
     assert told in problem
 
 
+def test_shapes_that_a_level_has_no_room_for_are_refused(content: dict[str, Any]) -> None:
+    put(content, "domains.circuits.shapes.bridge", 1.0)
+    put(content, "domains.circuits.levels.level_0.parts.maximum", 5)
+    (problem,) = problems_of(content)
+    assert "levels.level_0.parts.maximum (5) must be at least 6 for shapes.bridge" in problem
+
+
+def test_some_level_must_be_drawn(content: dict[str, Any]) -> None:
+    for level in content["domains"]["circuits"]["levels"].values():
+        level["weight"] = 0.0
+    (problem,) = problems_of(content)
+    assert "domains.circuits.levels: must hold at least one number above 0" in problem
+
+
 @pytest.mark.parametrize(
     ("path", "new", "told"),
     [
         (
             "lora.dropout",
             "droupout",
-            "lora.droupout = 0.0: unknown key, did you mean dropout? lora has r, alpha, dropout, use_rslora",
+            "lora.droupout = 0.0: unknown key, did you mean dropout? "
+            "lora has r, alpha, dropout, targets, use_rslora, use_dora, b_rate_ratio",
         ),
         ("lora", "loar", "loar = {…}: unknown key, did you mean lora? the file has domain, model"),
         (f"{PHASE}.epochs", "epoch", f"{PHASE}.epoch = 1.0: unknown key, did you mean epochs?"),
@@ -164,7 +259,7 @@ def test_a_missing_key_is_told_for_there_are_no_defaults(content: dict[str, Any]
         (
             "recipe",
             "r1-llmonly",
-            "recipe = r1-llmonly: no such recipe, did you mean r1-llm-only? recipes has r1-llm-only",
+            "recipe = r1-llmonly: no such recipe, did you mean r1-llm-only? recipes has full, lora, projector-only, r1-llm-only",
         ),
         ("model", "gpt", "model = gpt: no such model; models has base, qwen2-vl-2b, qwen2-vl-72b, qwen2-vl-7b"),
         ("domain", "circuit", "domain = circuit: no such domain, did you mean circuits? domains has circuits"),
@@ -185,6 +280,9 @@ def test_a_variant_that_nothing_makes_is_told(content: dict[str, Any]) -> None:
 
 def test_a_batch_that_micro_batches_do_not_fill_is_told(content: dict[str, Any]) -> None:
     content["train"]["batch"] = content["models"]["base"]["micro_batch"] * 2 + 1
+    content["train"]["packing"] = True
+    parse_params(content)  # packed rows hold any number of examples
+    content["train"]["packing"] = False
     (problem,) = problems_of(content)
     assert "train.batch = 33: must be a multiple of models.base.micro_batch (16)" in problem
 

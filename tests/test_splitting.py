@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from diagramlens.records import Question
-from diagramlens.splitting import SPLITS, SplitError, divide, place, split_metrics
+from diagramlens.splitting import SPLITS, SplitError, divide, place, set_aside_long, split_metrics
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 PLACES = ["test", "train", "train", "train", "train", "train", "train", "test", "train", "train"]
@@ -63,7 +65,8 @@ def test_rows_keep_their_order_and_none_is_lost() -> None:
 
 def test_no_topology_is_in_two_splits_and_the_metrics_count_everything() -> None:
     questions = many(1000)
-    metrics = split_metrics(divide(questions, "salt", SHARES))
+    metrics = split_metrics(divide(questions, "salt", SHARES), questions[:3])
+    assert metrics["too_long"] == {"questions": 3, "by_kind": {"netlist": 2, "transfer": 1}}
     assert metrics["groups_shared"] == 0
     assert sum(metrics[name]["groups"] for name in SPLITS) == 250
     assert sum(metrics[name]["by_kind"]["transfer"] for name in SPLITS) == 500
@@ -74,7 +77,20 @@ def test_a_topology_in_two_splits_is_refused() -> None:
     rows = divide(many(1000), "salt", SHARES)
     rows["test"].append(rows["train"][0])
     with pytest.raises(SplitError, match="1 topologies are in more than one split"):
-        split_metrics(rows)
+        split_metrics(rows, [])
+
+
+def test_a_question_that_is_too_long_is_set_aside_whole() -> None:
+    short, long = question(1, "a"), dataclasses.replace(question(2, "b"), prompt="Ω" * 40, answer="R1")
+    assert set_aside_long([short, long], 82) == ([short, long], [])
+    assert set_aside_long([short, long], 81) == ([short], [long])
+
+
+@pytest.mark.parametrize("answer", ["", " \n"])
+def test_a_question_without_an_answer_is_named(answer: str) -> None:
+    blank = dataclasses.replace(question(7, "a"), answer=answer)
+    with pytest.raises(SplitError, match=r"question q7 \(netlist, diagram d7\) has a blank answer"):
+        set_aside_long([question(1, "a"), blank], 8192)
 
 
 def test_an_empty_dataset_is_told() -> None:

@@ -16,12 +16,20 @@ from diagramlens import __version__
 from diagramlens.records import DiagramLensError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "check": ("diagramlens.check_command", "check params.yaml and print what it selects"),
+    "check": (
+        "diagramlens.checking.command",
+        "check params.yaml and print what it selects; try a batch, or learn a few samples",
+    ),
+    "inspect": (
+        "diagramlens.inspecting.command",
+        "show a model's parts, what a recipe trains of them, and the memory it takes",
+    ),
     "predict": ("diagramlens.evaluation.predict_command", "ask a model one question about one picture"),
     "evaluate": ("diagramlens.evaluation.evaluate_command", "examine a model on a data set of other people"),
     "report": ("diagramlens.report.command", "show the results of the run in this workspace as a page"),
-    "grade": ("diagramlens.grading.command", "grade a formula, or a file of formulas"),
+    "grade": ("diagramlens.grading.command", "grade an answer of any kind, or a file of answers"),
     "solve": ("diagramlens.domains.circuits.command", "print the transfer function of a netlist"),
+    "draw": ("diagramlens.domains.circuits.draw_command", "draw the picture of a netlist"),
 }
 
 

@@ -21,13 +21,41 @@ from diagramlens.problems import problem_lines, shown, suggestion
 from diagramlens.records import DiagramLensError
 
 PARAMS_FILE = Path("params.yaml")
+GGUF_FAMILIES = ("qwen2-vl",)  # of which GGUF files can be made; models.families says as what
 ALWAYS_THERE = ("base", "merged")  # variants that evaluate has without quantize making them
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Fraction01 = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 ComponentName = Literal["vision", "merger", "language", "head"]
-QuestionKind = Literal["netlist", "transfer", "voltage", "current"]
+LevelName = Literal["level_0", "level_1", "level_2", "level_3", "level_4", "level_5"]
+ShapeName = Literal["grid", "ladder", "bridge", "two_port"]
+LabelName = Literal["names", "values", "both"]
+DegradationName = Literal["clean", "blur", "jpeg", "noise", "rotation", "contrast", "wobble"]
+StyleName = Literal["american", "european", "textbook"]
+QuestionKind = Literal[
+    "netlist",
+    "count",
+    "joined",
+    "between",
+    "function",
+    "transfer",
+    "impedance",
+    "nodal",
+    "dc_gain",
+    "hf_gain",
+    "voltage",
+    "current",
+    "power",
+    "poles",
+    "zeros",
+    "cutoff",
+    "time_constant",
+    "design",
+]
+NetlistConvention = Literal["spice", "lcapy"]
+SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+FilePath = Annotated[str, Field(min_length=1)]
 QuantizedFormat = Literal["nf4", "gguf-f16", "gguf-q8_0"]
 Variant = Literal["base", "merged", "nf4", "gguf-f16", "gguf-q8_0"]
 
@@ -52,6 +80,13 @@ def _distinct(values: Any) -> Any:
     return values
 
 
+def _rates_of_the_trained(components: Any) -> Any:
+    for name, plan in components.items() if isinstance(components, dict) else ():
+        if isinstance(plan, dict) and plan.get("train") == "frozen" and "rate" in plan:
+            raise ValueError(f"{name} is frozen and has no learning rate: remove its rate, or train it as full or lora")
+    return components
+
+
 def _some_weight(weights: Any) -> Any:
     numbers = list(weights.values()) if isinstance(weights, dict) else [1]
     if all(isinstance(number, int | float) for number in numbers) and sum(numbers) <= 0:
@@ -59,11 +94,10 @@ def _some_weight(weights: Any) -> Any:
     return weights
 
 
-def _whole_keys(weights: Any) -> Any:
-    """Levels are numbers; DVC's parameters cannot have numbers for keys, so params.yaml writes them in quotes."""
-    if not isinstance(weights, dict):
-        return weights
-    return {int(key) if isinstance(key, str) and key.isdecimal() else key: weight for key, weight in weights.items()}
+def _some_level(levels: Any) -> Any:
+    if isinstance(levels, dict) and all(isinstance(level, dict) for level in levels.values()):
+        _some_weight({name: level.get("weight") for name, level in levels.items()})
+    return levels
 
 
 def _auto_or_count(value: Any) -> Any:
@@ -92,23 +126,78 @@ class GridRange(Range):
     maximum: int = Field(ge=2, le=4)
 
 
-class CircuitsDomain(Group):
-    """`domains.circuits`: which circuits are drawn, and how they look."""
+class Level(Group):
+    """`domains.circuits.levels.<level>`: how often it is drawn, and how large its circuits are."""
 
-    levels: Annotated[dict[Literal[0, 1], Weight], BeforeValidator(_some_weight), BeforeValidator(_whole_keys)]
+    weight: Weight
     parts: Range
     grid: GridRange
-    styles: Annotated[dict[Literal["american", "european", "textbook"], Weight], BeforeValidator(_some_weight)]
-    pitch: int = Field(ge=40, le=256)
 
     @model_validator(mode="after")
-    def _fits(self) -> CircuitsDomain:
+    def _fits(self) -> Level:
         side = self.grid.maximum
         places = 2 * side * (side - 1)
         if self.parts.maximum > places:
             raise ValueError(
                 f"parts.maximum ({self.parts.maximum}) must not exceed {places}, the edges of a grid of {side} junctions a side"
             )
+        return self
+
+
+class Sources(Group):
+    """`domains.circuits.sources`: how often a circuit has so many independent sources."""
+
+    one: Weight
+    two: Weight
+    three: Weight
+
+
+class CircuitsDomain(Group):
+    """`domains.circuits`: which circuits are drawn, and how they look."""
+
+    levels: Annotated[dict[LevelName, Level], BeforeValidator(_some_level)]
+    shapes: Annotated[dict[ShapeName, Weight], BeforeValidator(_some_weight)]
+    sources: Annotated[Sources, BeforeValidator(_some_weight)]
+    crossings: Fraction01
+    labels: Annotated[dict[LabelName, Weight], BeforeValidator(_some_weight)]
+    degradations: Annotated[dict[DegradationName, Weight], BeforeValidator(_some_weight)]
+    styles: Annotated[dict[StyleName, Weight], BeforeValidator(_some_weight)]
+    pitch: int = Field(ge=40, le=256)
+
+    @model_validator(mode="after")
+    def _all_named(self) -> CircuitsDomain:
+        for key, names in (
+            ("levels", LevelName),
+            ("shapes", ShapeName),
+            ("labels", LabelName),
+            ("degradations", DegradationName),
+        ):
+            missing = [name for name in typing.get_args(names) if name not in getattr(self, key)]
+            if missing:
+                raise ValueError(
+                    f"{key} must give a weight for every entry (0 for never); missing: {', '.join(missing)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_shapes(self) -> CircuitsDomain:
+        wide = [name for name in ("bridge", "two_port") if self.shapes[name] > 0] + ["crossings"] * (self.crossings > 0)
+        for name in ("level_0", "level_1", "level_2"):
+            level = self.levels[name]
+            if level.weight > 0 and wide and level.grid.maximum < 3:
+                raise ValueError(f"levels.{name}.grid.maximum ({level.grid.maximum}) must be at least 3 for {wide[0]}")
+            if level.weight > 0 and self.shapes["bridge"] > 0 and level.parts.maximum < 6:
+                raise ValueError(
+                    f"levels.{name}.parts.maximum ({level.parts.maximum}) must be at least 6 for shapes.bridge"
+                )
+            if level.weight > 0 and self.shapes["two_port"] > 0 and level.parts.minimum > 5:
+                raise ValueError(
+                    f"levels.{name}.parts.minimum ({level.parts.minimum}) must be at most 5 for shapes.two_port"
+                )
+            if level.weight > 0 and self.shapes["ladder"] > 0 and level.parts.minimum > 7:
+                raise ValueError(
+                    f"levels.{name}.parts.minimum ({level.parts.minimum}) must be at most 7 for shapes.ladder"
+                )
         return self
 
 
@@ -121,7 +210,7 @@ class Domains(Group):
 class ModelEntry(Group):
     """`models.<name>`: which weights, how large a picture, and what fits the memory."""
 
-    family: Literal["qwen2-vl"]
+    family: Literal["qwen2-vl", "qwen2.5-vl", "smolvlm"]
     source: str = Field(min_length=1)
     revision: Annotated[str, Field(pattern=r"^([0-9a-f]{40}|main)$")] | None
     min_pixels: int = Field(ge=28 * 28, le=2**26)
@@ -140,6 +229,10 @@ class ModelEntry(Group):
     def _consistent(self) -> ModelEntry:
         if self.min_pixels > self.max_pixels:
             raise ValueError(f"min_pixels ({self.min_pixels}) must not exceed max_pixels ({self.max_pixels})")
+        if self.family == "smolvlm" and self.min_pixels != self.max_pixels:
+            raise ValueError(
+                f"min_pixels ({self.min_pixels}) must equal max_pixels ({self.max_pixels}): smolvlm scales every picture to one size"
+            )
         if self.is_local and self.revision is not None:
             raise ValueError(f"revision must be null for {self.source}: a folder has no revisions (a hub model does)")
         if not self.is_local and self.revision is None:
@@ -178,7 +271,7 @@ class Phase(Group):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     four_bit: bool
     epochs: float = Field(gt=0, le=100)
-    components: dict[ComponentName, Component]
+    components: Annotated[dict[ComponentName, Component], BeforeValidator(_rates_of_the_trained)]
 
     @model_validator(mode="after")
     def _possible(self) -> Phase:
@@ -215,14 +308,90 @@ class DrawSource(Group):
     """Draw pictures here."""
 
     kind: Literal["draw"]
+    weight: Weight
 
 
-class CircuitSenseSource(Group):
-    """Import a CircuitSense tree instead of drawing."""
+class ImportSource(Group):
+    """What all imports have: a share, and how much damage is accepted."""
+
+    weight: Weight
+    max_bad_fraction: Fraction01
+
+
+class CircuitSenseSource(ImportSource):
+    """A CircuitSense tree in a folder."""
 
     kind: Literal["circuitsense"]
-    path: str = Field(min_length=1)
-    max_bad_fraction: Fraction01
+    path: FilePath
+
+
+class HubSource(ImportSource):
+    """A CircuitSense tree of the Hugging Face hub, fetched into data/imports/<name of the source>."""
+
+    kind: Literal["hub"]
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    revision: str = Field(pattern=r"^[0-9a-f]{40}$")
+    patterns: Annotated[list[FilePath], BeforeValidator(_distinct), Field(min_length=1)]
+
+
+class LabelMeSource(ImportSource):
+    """A folder of pictures with LabelMe's JSON files."""
+
+    kind: Literal["labelme"]
+    path: FilePath
+    ask_counts: bool
+
+
+class CocoSource(ImportSource):
+    """A COCO file and its folder of pictures."""
+
+    kind: Literal["coco"]
+    path: FilePath
+    images: FilePath
+    ask_counts: bool
+
+
+class CsvColumns(Group):
+    """Which column holds what; null for what the table does not have."""
+
+    image: str = Field(min_length=1)
+    truth: str | None
+    question: str | None
+    answer: str | None
+
+    @model_validator(mode="after")
+    def _something_to_ask(self) -> CsvColumns:
+        if (self.question is None) != (self.answer is None):
+            raise ValueError("question and answer must both be named, or neither")
+        if self.truth is None and self.question is None:
+            raise ValueError(
+                "at least truth, or question and answer, must be named: nothing can be asked of a picture alone"
+            )
+        return self
+
+
+class CsvSource(ImportSource):
+    """A CSV table and the folder of the pictures that it names."""
+
+    kind: Literal["csv"]
+    path: FilePath
+    images: FilePath
+    columns: CsvColumns
+    convention: NetlistConvention
+
+
+class FolderSource(ImportSource):
+    """A folder of pictures, each beside its netlist."""
+
+    kind: Literal["folder"]
+    path: FilePath
+    convention: NetlistConvention
+
+
+Source = Annotated[
+    DrawSource | CircuitSenseSource | HubSource | LabelMeSource | CocoSource | CsvSource | FolderSource,
+    Field(discriminator="kind"),
+]
 
 
 class Generate(Group):
@@ -231,7 +400,15 @@ class Generate(Group):
     count: int = Field(ge=1, le=10_000_000)
     seed: Seed
     shard_rows: int = Field(ge=1, le=100_000)
-    source: Annotated[DrawSource | CircuitSenseSource, Field(discriminator="kind")]
+    sources: dict[SourceName, Source]
+
+    @model_validator(mode="after")
+    def _possible(self) -> Generate:
+        if not any(source.weight for source in self.sources.values()):
+            raise ValueError("sources must hold at least one with a weight above 0")
+        if sum(source.kind == "draw" for source in self.sources.values()) > 1:
+            raise ValueError("sources must draw at most once: two would draw the same pictures")
+        return self
 
 
 class Label(Group):
@@ -240,6 +417,8 @@ class Label(Group):
     teacher: Literal["solver"]
     kinds: Annotated[dict[QuestionKind, Annotated[int, Field(ge=0, le=100)]], BeforeValidator(_some_weight)]
     netlist_form: Literal["traced", "merged"]
+    choices: Fraction01
+    reasoning: Literal["none", "worked"]
     cross_check: Fraction01
     seed: Seed
 
@@ -252,12 +431,13 @@ class Label(Group):
 
 
 class Split(Group):
-    """`split`: the three shares, and the salt of the hash that decides them."""
+    """`split`: the three shares, the salt of the hash that decides them, and the longest text."""
 
     train: Fraction01
     validation: Fraction01
     test: Fraction01
     salt: str = Field(min_length=1)
+    max_bytes: int = Field(ge=64, le=2**24)
 
     @property
     def fractions(self) -> dict[str, float]:
@@ -278,7 +458,10 @@ class Lora(Group):
     r: int = Field(ge=1, le=1024)
     alpha: float = Field(gt=0, le=4096)
     dropout: float = Field(ge=0, lt=1)
+    targets: Literal["all", "attention"]
     use_rslora: bool
+    use_dora: bool
+    b_rate_ratio: float = Field(ge=1, le=1000)
 
 
 class Train(Group):
@@ -286,6 +469,8 @@ class Train(Group):
 
     batch: int = Field(ge=1, le=65536)
     epochs: float = Field(gt=0, le=1000)
+    rate_scaling: Literal["none", "sqrt", "linear"]
+    reference_batch: int = Field(ge=1, le=65536)
     warmup: float = Field(ge=0, lt=1)
     scheduler: Literal["cosine", "linear", "constant"]
     weight_decay: float = Field(ge=0, le=1)
@@ -294,7 +479,20 @@ class Train(Group):
     checkpoints: int = Field(ge=1, le=1000)
     precision: Literal["auto", "fp32", "bf16"]
     seed: Seed
+    generated: int = Field(ge=0, le=100_000)
+    best_by: Literal["loss", "accuracy"]
     patience: Annotated[int, Field(ge=1, le=1000)] | None
+    optimizer: Literal["adamw", "paged-adamw-8bit"]
+    packing: bool
+    pack_tokens: int = Field(ge=16, le=2**20)
+
+    @model_validator(mode="after")
+    def _measurable(self) -> Train:
+        if self.best_by == "accuracy" and self.generated == 0:
+            raise ValueError(
+                "best_by (accuracy) needs generated above 0: accuracy is the share of those questions answered right"
+            )
+        return self
 
 
 class Merge(Group):
@@ -327,7 +525,18 @@ class Runtime(Group):
     device: str = Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2"]
     progress: bool
-    tracker: Literal["none", "tensorboard", "wandb", "mlflow"]
+    tracker: Literal["none", "tensorboard", "wandb", "mlflow", "dvclive"]
+    launcher: Literal["none", "single", "ddp", "fsdp", "deepspeed-zero2", "deepspeed-zero3"]
+    processes: Annotated[int | str, BeforeValidator(_auto_or_count)]
+
+    @model_validator(mode="after")
+    def _launchable(self) -> Runtime:
+        if self.launcher in ("none", "single") and self.processes not in ("auto", 1):
+            raise ValueError(
+                f"processes ({self.processes}) must be auto or 1 where launcher is {self.launcher}; "
+                "several processes need ddp, fsdp or deepspeed"
+            )
+        return self
 
 
 class Params(Group):
@@ -424,8 +633,16 @@ def _rules_between_groups(params: Params) -> Iterable[str]:
                 f"{', '.join(sorted(available))}"
             )
     if not unselectable:
+        family = params.selected_model.family
+        ggufs = [form for form in params.quantize.formats if form.startswith("gguf-")]
+        if ggufs and family not in GGUF_FAMILIES:
+            yield (
+                f"quantize.formats names {', '.join(ggufs)}, which nothing makes of family {family} (model = {params.model}): "
+                f"leave them out, or choose a model of {', '.join(GGUF_FAMILIES)}"
+            )
         micro_batch = params.selected_model.micro_batch
-        if params.train.batch > micro_batch and params.train.batch % micro_batch:
+        divides = params.train.batch <= micro_batch or params.train.batch % micro_batch == 0
+        if not params.train.packing and not divides:
             yield (
                 f"train.batch = {params.train.batch}: must be a multiple of models.{params.model}.micro_batch ({micro_batch}), "
                 "so that every optimiser step sees the same number of examples, or not exceed it"

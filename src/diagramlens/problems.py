@@ -2,7 +2,7 @@
 
 A line has the dotted key, the value found and what is allowed, with a guess where a key or a choice looks misspelt:
 
-    lora.droupout = 0.05: unknown key, did you mean dropout? lora has r, alpha, dropout, use_rslora
+    lora.droupout = 0.05: unknown key, did you mean dropout? lora has r, alpha, dropout, targets, use_rslora, use_dora, b_rate_ratio
     train.batch = 0: must be at least 1
 """
 

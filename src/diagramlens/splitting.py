@@ -2,13 +2,18 @@
 
 Splitting by group keeps every drawing of one topology on one side. Splitting by the group's own hash, and not by shuffling, keeps it there
 when more data is generated or imported, and lets the pretraining of the embedded model leave out the very same test topologies.
+
+What cannot be learnt is found here too, as far as no model is needed for it: a question without an answer, which would leave nothing to
+supervise, and a text longer than any row. Tokens can only be counted with a model's tokenizer and picture sizes, which the split must
+not depend on; but a byte-level tokenizer never makes more tokens of a text than it has bytes, so bytes bound them. training.packing
+counts tokens, and refuses what is still too long for the model at hand.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from diagramlens.records import DiagramLensError, Question
@@ -37,6 +42,24 @@ def place(group: str, salt: str, fractions: Mapping[str, float]) -> SplitName:
     )
 
 
+def set_aside_long(questions: Iterable[Question], max_bytes: int) -> tuple[list[Question], list[Question]]:
+    """The questions whose prompt and answer have at most `max_bytes` bytes (UTF-8) together, and those that have more.
+
+    Long ones are kept whole or left out, never cut. Raises SplitError for a blank answer.
+    """
+    kept: list[Question] = []
+    long: list[Question] = []
+    for question in questions:
+        if not question.answer.strip():
+            raise SplitError(
+                f"data/labelled: question {question.id} ({question.kind}, diagram {question.diagram_id}) has a blank answer, "
+                "so that nothing of it could be learnt; mend or remove it where it was imported"
+            )
+        size = len(question.prompt.encode()) + len(question.answer.encode())
+        (long if size > max_bytes else kept).append(question)
+    return kept, long
+
+
 def divide(questions: Iterable[Question], salt: str, fractions: Mapping[str, float]) -> dict[SplitName, list[Question]]:
     """The questions of each split, in the order in which they came. Raises SplitError where there are none at all, or where a share above 0
     of them got no row."""
@@ -57,8 +80,9 @@ def divide(questions: Iterable[Question], salt: str, fractions: Mapping[str, flo
     return rows
 
 
-def split_metrics(rows: Mapping[SplitName, list[Question]]) -> dict[str, Any]:
-    """Counts for metrics/split.json: questions by split, kind and level, groups by split, and groups that two splits share (0)."""
+def split_metrics(rows: Mapping[SplitName, list[Question]], too_long: Sequence[Question]) -> dict[str, Any]:
+    """Counts for metrics/split.json: questions by split, kind and level, groups by split, groups that two splits share (0), and the
+    questions that were set aside for their length, by kind."""
     groups = {name: {question.group for question in rows[name]} for name in SPLITS}
     places: dict[str, int] = defaultdict(int)
     for members in groups.values():
@@ -69,7 +93,10 @@ def split_metrics(rows: Mapping[SplitName, list[Question]]) -> dict[str, Any]:
         raise SplitError(
             f"{shared} topologies are in more than one split; this is a defect of diagramlens.splitting, please report it"
         )
-    metrics: dict[str, Any] = {"groups_shared": shared}
+    metrics: dict[str, Any] = {
+        "groups_shared": shared,
+        "too_long": {"questions": len(too_long), "by_kind": dict(Counter(question.kind for question in too_long))},
+    }
     for name in SPLITS:
         metrics[name] = {
             "questions": len(rows[name]),

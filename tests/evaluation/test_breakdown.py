@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from diagramlens.evaluation.breakdown import accuracy_table, part_count, write_csv
+from diagramlens.domains.circuits.size import part_count
+from diagramlens.evaluation.breakdown import accuracy_table, write_csv
 from diagramlens.evaluation.scoring import score
 from diagramlens.records import Diagram, Question
 
@@ -15,7 +16,7 @@ def test_a_row_for_each_number_of_parts_and_a_column_for_each_variant(
     right = [question.answer for question in questions]
     half = [question.answer if question.diagram_id == "divider" else "" for question in questions]
     predictions = {"base": score("base", questions, half), "merged": score("merged", questions, right)}
-    parts = {diagram.id: part_count(diagram) for diagram in diagrams.values()}
+    parts = {diagram.id: part_count(diagram.truth) for diagram in diagrams.values()}
     rows = accuracy_table(predictions, "parts", lambda row: parts[row.diagram_id])
     assert rows == [
         {"parts": 3, "questions": 4, "base": 1.0, "merged": 1.0},
@@ -32,8 +33,6 @@ def test_styles_are_sorted_by_name(diagrams: dict[str, Diagram], questions: list
 
 
 def test_wires_are_no_parts_and_an_unknown_truth_has_no_number(diagrams: dict[str, Diagram]) -> None:
-    import dataclasses
-
-    assert part_count(diagrams["divider"]) == 3
-    assert part_count(dataclasses.replace(diagrams["divider"], truth="")) is None
-    assert part_count(dataclasses.replace(diagrams["divider"], truth="no netlist")) is None
+    assert part_count(diagrams["divider"].truth) == 3
+    assert part_count("") is None
+    assert part_count("no netlist") is None

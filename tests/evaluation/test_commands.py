@@ -14,11 +14,12 @@ import torch
 from PIL import Image
 
 from diagramlens.evaluation import evaluate_command, predict_command
-from diagramlens.evaluation.folders import FolderError, open_folder
+from diagramlens.evaluation.folders import FolderError, _entry, open_folder
 from diagramlens.inference import closing
 from diagramlens.models.loading import LoadingError, write_adapter_base
 from diagramlens.params import ModelEntry
 from diagramlens.records import DiagramLensError, Prediction, read_rows
+from tests.models.tiny import save_tiny
 
 
 def run(command: ModuleType, *arguments: object) -> int:
@@ -109,6 +110,17 @@ def test_what_was_set_aside_is_told(tiny_model_dir: Path, tree: Path, capsys: py
         run(evaluate_command, tiny_model_dir, *arguments)
     assert run(evaluate_command, tiny_model_dir, *arguments, "--max-bad-fraction", "0.5") == 0
     assert "set aside: 1 × picture is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["qwen2_5_vl", "smolvlm", "idefics3"])
+def test_a_folder_of_any_architecture_is_asked_with_the_pixel_budget_that_it_was_saved_with(
+    kind: str, tmp_path: Path, picture: Path
+) -> None:
+    wanted = save_tiny(kind, tmp_path)
+    with closing(open_folder(tmp_path, device="cpu")) as answerer, Image.open(picture) as image:
+        assert len(answerer.answer([image.convert("RGB")], ["Read."], 2)) == 1
+    entry = _entry(tmp_path)
+    assert (entry.family, entry.min_pixels, entry.max_pixels) == (wanted.family, wanted.min_pixels, wanted.max_pixels)
 
 
 def test_an_adapter_answers_on_the_base_it_was_made_for(tiny_model_dir: Path, tmp_path: Path, picture: Path) -> None:

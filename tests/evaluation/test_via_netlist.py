@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diagramlens.domains.circuits.netlist import parse_netlist
+from diagramlens.domains.circuits.questions import ask
+from diagramlens.domains.circuits.recipe import CircuitRecipe
+from diagramlens.domains.circuits.sampling import sample_circuit
 from diagramlens.domains.circuits.solve import symbols_of, transfer_across
 from diagramlens.evaluation.via_netlist import can_be_solved, same_transfer_via_netlist
+from diagramlens.params import load_params
 from diagramlens.records import Question
 
 DIVIDER = "V1 1 0\nR1 1 2\nR2 2 0"
@@ -111,3 +117,30 @@ def test_questions_of_the_label_stage_can_be_solved(questions: list[Question]) -
     assert len(transfers) == 2
     assert all(can_be_solved(gold) for gold in transfers)
     assert not can_be_solved({"numerator": "R2", "denominator": "1", "names": ["R2"]})
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_the_netlist_answer_of_a_drawn_circuit_gives_the_equation_of_its_transfer_question(level: int) -> None:
+    domain = load_params(Path(__file__).parents[2] / "params.yaml").domains.circuits.model_dump()
+    for name, sizes in domain["levels"].items():
+        sizes["weight"] = float(name == f"level_{level}")
+    recipe = CircuitRecipe.of(domain)
+    asked = 0
+    for number in range(25):
+        drawn = sample_circuit(recipe, random.Random(f"{level} {number}"))
+        questions = ask(
+            f"d{number}",
+            "g",
+            level,
+            drawn.truth,
+            kinds={"netlist": 1, "transfer": 2},
+            netlist_form="traced",
+            seed=number,
+        )
+        netlist = next(question.answer for question in questions if question.kind == "netlist")
+        for question in questions:
+            if question.kind == "transfer":
+                asked += 1
+                verdict = same_transfer_via_netlist(json.loads(question.gold), netlist)
+                assert verdict.correct, (verdict.reason, drawn.truth)
+    assert asked >= 20

@@ -108,6 +108,9 @@ def test_wholly_trained_weights_without_a_lora_are_taken_over(base_dir: Path, tm
     save_file({"model.visual.merger.ln_q.weight": trained}, adapter / FULL_WEIGHTS_FILE)
     merge_adapter(entry(base_dir), adapter, out)
     assert torch.equal(load_file(out / "model.safetensors")["visual.merger.ln_q.weight"], trained)
+    # The merger is no part of what 4 bits round; the language model is.
+    assert can_measure_four_bit(entry(base_dir), adapter)
+    save_file({"model.language_model.norm.weight": torch.ones(64)}, adapter / FULL_WEIGHTS_FILE)
     assert not can_measure_four_bit(entry(base_dir), adapter)
 
 

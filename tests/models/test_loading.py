@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from diagramlens.models.families import FAMILIES, lora_targets
+from diagramlens.models.families import FAMILIES, family_named, lora_targets
 from diagramlens.models.loading import (
     LoadingError,
     attention_for,
@@ -19,10 +20,12 @@ from diagramlens.models.loading import (
     load_model,
     load_processor,
     pick_device,
+    put_weights,
     weights_fingerprint,
     write_adapter_base,
 )
 from diagramlens.params import ModelEntry
+from tests.models.tiny import ARCHITECTURES
 
 FAMILY = FAMILIES["qwen2-vl"]
 
@@ -57,14 +60,29 @@ def test_a_loaded_model_has_the_weights_of_its_file(entry) -> None:
     assert torch.equal(own["model.language_model.layers.1.mlp.down_proj.weight"], norm)
 
 
-def test_the_linear_patch_embedding_equals_the_convolution(entry) -> None:
-    model = FAMILY.model.from_pretrained(entry.source, dtype=torch.float32)
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_the_linear_patch_embedding_equals_the_convolution(kind, entry_of) -> None:
+    entry = entry_of(kind)
+    family = family_named(entry.family)
+    model: Any = family.architectures[kind].model.from_pretrained(entry.source, dtype=torch.float32)
+    convolution = model.get_submodule(family.patch_embedding)
     names = list(model.state_dict())
-    patches = torch.randn(24, 3 * 2 * 14 * 14)
-    convolved = model.model.visual.patch_embed(patches)
-    linear_patch_embedding(FAMILY, model)
-    torch.testing.assert_close(model.model.visual.patch_embed(patches), convolved, atol=1e-5, rtol=1e-5)
+    extents = [2 * k for k in convolution.kernel_size[-2:]] if family.name == "smolvlm" else convolution.kernel_size
+    pixels = torch.randn(24, 3, *extents)
+    convolved = convolution(pixels)
+    linear_patch_embedding(family, model)
+    torch.testing.assert_close(convolution(pixels), convolved, atol=1e-5, rtol=1e-5)
     assert list(model.state_dict()) == names
+
+
+def test_exact_weights_keep_the_type_they_were_trained_in(entry) -> None:
+    name = "model.visual.merger.mlp.2.bias"
+    trained = torch.full((64,), 1 / 3)
+    model = load_model(entry, dtype=torch.bfloat16)
+    put_weights(model, {name: trained}, "here")
+    assert torch.equal(model.get_parameter(name), trained.bfloat16())
+    put_weights(model, {name: trained}, "here", exact=True)
+    assert torch.equal(model.get_parameter(name), trained)
 
 
 def test_four_bit_spares_vision_and_head(entry) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 
-from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
+from diagramlens.models.families import family_named
+from diagramlens.models.processors import PicturesOnlyIdefics3Processor, PicturesOnlyQwen2VLProcessor
+from tests.models.tiny import ARCHITECTURES
 
 PROMPT = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Read the netlist."}]}]
 
 
-def inputs_of(processor: PicturesOnlyQwen2VLProcessor) -> dict[str, torch.Tensor]:
+def inputs_of(processor: Any) -> dict[str, torch.Tensor]:
     text = processor.apply_chat_template(PROMPT, tokenize=False, add_generation_prompt=True)
     images = [Image.new("RGB", (120, 84), "white"), Image.new("RGB", (300, 200), "grey")]
     return dict(processor(images=images, text=[text, text + "V1 e a"], return_tensors="pt", padding=True))
@@ -34,9 +38,13 @@ def test_it_gives_all_that_the_model_needs(processor) -> None:
     assert inputs["mm_token_type_ids"].sum(1).tolist() == [6 * 8 // 4, 14 * 22 // 4]
 
 
-def test_it_saves_and_reloads(processor, tmp_path) -> None:
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_it_saves_and_reloads(kind, entry_of, tmp_path) -> None:
+    entry = entry_of(kind)
+    own = family_named(entry.family).architectures[kind].processor
+    processor = own.from_pretrained(entry.source)
     processor.save_pretrained(tmp_path)
-    reloaded = PicturesOnlyQwen2VLProcessor.from_pretrained(str(tmp_path))
+    reloaded = own.from_pretrained(str(tmp_path))
     expected = inputs_of(processor)
     for name, tensor in inputs_of(reloaded).items():
         assert torch.equal(tensor, expected[name]), name
@@ -44,6 +52,7 @@ def test_it_saves_and_reloads(processor, tmp_path) -> None:
     reloaded.save_pretrained(again)
     for path in sorted(again.iterdir()):
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
+    assert not {"torchvision", "num2words"} & sys.modules.keys()
 
 
 def test_it_reads_the_layout_that_qwen_published(processor, tmp_path) -> None:
@@ -71,10 +80,54 @@ def test_it_reads_the_layout_that_qwen_published(processor, tmp_path) -> None:
         assert torch.equal(tensor, expected[name]), name
 
 
-def test_its_folder_names_the_published_classes(processor, tmp_path) -> None:
-    processor.save_pretrained(tmp_path)
+def test_it_reads_the_layout_that_smolvlm_published(entry_of, tmp_path) -> None:
+    source = Path(entry_of("idefics3").source)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(source / name, tmp_path)
+    template = (source / "chat_template.jinja").read_text()
+    (tmp_path / "chat_template.json").write_text(json.dumps({"chat_template": template}))
+    (tmp_path / "processor_config.json").write_text(
+        json.dumps({"image_seq_len": 64, "processor_class": "Idefics3Processor"})
+    )
+    pictures = {
+        "do_convert_rgb": True,
+        "do_image_splitting": True,
+        "do_normalize": True,
+        "do_pad": True,
+        "do_rescale": True,
+        "do_resize": True,
+        "image_mean": [0.5, 0.5, 0.5],
+        "image_processor_type": "Idefics3ImageProcessor",
+        "image_std": [0.5, 0.5, 0.5],
+        "max_image_size": {"longest_edge": 512},
+        "processor_class": "Idefics3Processor",
+        "resample": 1,
+        "rescale_factor": 0.00392156862745098,
+        "size": {"longest_edge": 2048},
+    }
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(pictures))
+    processor = PicturesOnlyIdefics3Processor.from_pretrained(str(tmp_path))
+    assert processor.chat_template == template
+    inputs = inputs_of(processor)
+    # 120 x 84 becomes 2048 x 1434: four by three tiles of 64 tokens, and the whole once more; 300 x 200 the same.
+    assert inputs["pixel_values"].shape == (2, 13, 3, 512, 512)
+    assert (inputs["input_ids"] == processor.image_token_id).sum(1).tolist() == [13 * 64] * 2
+
+
+PUBLISHED = {
+    "qwen2_vl": ("Qwen2VLProcessor", "Qwen2VLImageProcessor"),
+    "qwen2_5_vl": ("Qwen2_5_VLProcessor", "Qwen2VLImageProcessor"),
+    "smolvlm": ("SmolVLMProcessor", "SmolVLMImageProcessor"),
+    "idefics3": ("Idefics3Processor", "Idefics3ImageProcessor"),
+}
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_its_folder_names_the_published_classes(kind, entry_of) -> None:
+    folder = Path(entry_of(kind).source)
     for name in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json"):
-        assert json.loads((tmp_path / name).read_text())["processor_class"] == "Qwen2VLProcessor", name
-    pictures = json.loads((tmp_path / "preprocessor_config.json").read_text())
-    assert pictures["image_processor_type"] == "Qwen2VLImageProcessor"
-    assert pictures["size"] == {"shortest_edge": 3136, "longest_edge": 200704}
+        assert json.loads((folder / name).read_text())["processor_class"] == PUBLISHED[kind][0], name
+    pictures = json.loads((folder / "preprocessor_config.json").read_text())
+    assert pictures["image_processor_type"] == PUBLISHED[kind][1]
+    if kind.startswith("qwen"):
+        assert pictures["size"] == {"shortest_edge": 3136, "longest_edge": 200704}

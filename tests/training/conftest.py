@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from diagramlens.params import Lora, ModelEntry, Phase, Train
 from diagramlens.records import Diagram, Question, write_shards
 from diagramlens.training.conversation import Pictures
 from diagramlens.training.recipe import Machine, Trained, train_recipe
+from tests.models.tiny import save_tiny
 from tests.tiny_entry import tiny_entry
 
 
@@ -27,23 +30,47 @@ def picture(number: int) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
+def pictures_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("diagrams")
     rows = [Diagram(f"d{n}", f"g{n}", "circuits", 0, "american", picture(n), "", "[]", "drawn", "[]") for n in range(8)]
     write_shards(folder, rows, Diagram, rows_per_shard=3)
-    return Pictures(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pictures(pictures_folder: Path) -> Pictures:
+    return Pictures(pictures_folder)
 
 
 @pytest.fixture(scope="session")
 def questions() -> list[Question]:
     asked = []
     for n in range(8):
-        for kind, prompt, answer in (
-            ("netlist", "Read the netlist of this circuit.", f"R{n} a b\nV1 e a"),
-            ("voltage", f"With V1 = {n + 1} V: what is the voltage across R{n}?", f"{n + 1} V"),
+        netlist = f"R{n} a b\nV1 e a"
+        for kind, prompt, answer, gold in (
+            ("netlist", "Read the netlist of this circuit.", netlist, {"netlist": netlist}),
+            (
+                "voltage",
+                f"With V1 = {n + 1} V: what is the voltage across R{n}?",
+                f"{n + 1} V",
+                {"value": str(n + 1), "unit": "V"},
+            ),
         ):
-            asked.append(Question(f"q{n}{kind}", f"d{n}", f"g{n}", 0, kind, prompt, answer, "{}", "solver", 1.0))
+            asked.append(
+                Question(f"q{n}{kind}", f"d{n}", f"g{n}", 0, kind, prompt, answer, json.dumps(gold), "solver", 1.0)
+            )
     return asked
+
+
+@pytest.fixture(scope="session")
+def entry_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelEntry]:
+    """The entry of a tiny random model of an architecture, made at the first call."""
+
+    @functools.cache
+    def made(kind: str) -> ModelEntry:
+        return save_tiny(kind, tmp_path_factory.mktemp(kind)).model_copy(update={"rate_scale": 30.0})
+
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +95,8 @@ def settings() -> Train:
     return Train(
         batch=4,
         epochs=2.0,
+        rate_scaling="none",
+        reference_batch=4,
         warmup=0.1,
         scheduler="cosine",
         weight_decay=0.01,
@@ -75,14 +104,19 @@ def settings() -> Train:
         evaluations=3,
         checkpoints=3,
         precision="fp32",
+        packing=False,
+        pack_tokens=4096,
         seed=3,
+        generated=0,
+        best_by="loss",
         patience=None,
+        optimizer="adamw",
     )
 
 
 @pytest.fixture(scope="session")
 def lora() -> Lora:
-    return Lora(r=4, alpha=8.0, dropout=0.1, use_rslora=False)
+    return Lora(r=4, alpha=8.0, dropout=0.1, targets="all", use_rslora=False, use_dora=False, b_rate_ratio=1.0)
 
 
 @dataclasses.dataclass(frozen=True)

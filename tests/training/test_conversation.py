@@ -10,6 +10,7 @@ from transformers import ProcessorMixin
 
 from diagramlens.models.families import FAMILIES
 from diagramlens.models.loading import load_processor
+from diagramlens.models.vision_inputs import PatchGrid
 from diagramlens.params import ModelEntry
 from diagramlens.records import Question, write_table
 from diagramlens.training.conversation import (
@@ -20,7 +21,7 @@ from diagramlens.training.conversation import (
     Pictures,
     conversation_dataset,
     read_questions,
-    visual_length,
+    row_length,
 )
 
 
@@ -35,7 +36,7 @@ def encoder(processor: ProcessorMixin) -> Encoder:
 
 
 def test_exactly_the_answer_and_the_end_of_turn_are_supervised(processor, encoder, pictures, questions) -> None:
-    batch = Collator(processor, encoder, pictures)(list(conversation_dataset(questions[:6])))
+    batch = Collator(PatchGrid(processor), encoder, pictures)(list(conversation_dataset(questions[:6])))
     for ids, labels, question in zip(batch["input_ids"], batch["labels"], questions, strict=False):
         supervised = labels != IGNORED
         assert processor.tokenizer.decode(ids[supervised]) == question.answer + "<|im_end|>"
@@ -44,7 +45,7 @@ def test_exactly_the_answer_and_the_end_of_turn_are_supervised(processor, encode
 
 def test_inputs_are_those_of_the_processor_itself(processor, encoder, pictures, questions) -> None:
     chosen = questions[:5]
-    batch = Collator(processor, encoder, pictures)(list(conversation_dataset(chosen)))
+    batch = Collator(PatchGrid(processor), encoder, pictures)(list(conversation_dataset(chosen)))
     texts = []
     for question in chosen:
         turn = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question.prompt}]}
@@ -57,13 +58,9 @@ def test_inputs_are_those_of_the_processor_itself(processor, encoder, pictures, 
 
 
 def test_lengths_follow_from_picture_sizes_alone(processor, encoder, pictures, questions) -> None:
-    batch = Collator(processor, encoder, pictures)(list(conversation_dataset(questions)))
-    expected = batch["attention_mask"].sum(1).tolist()
-    for question, length in zip(questions, expected, strict=True):
-        text = encoder.encode(question.prompt, question.answer)
-        assert (
-            len(text.ids) - 1 + visual_length(processor.image_processor, pictures.open(question.diagram_id)) == length
-        )
+    vision, rows = PatchGrid(processor), list(conversation_dataset(questions))
+    expected = Collator(vision, encoder, pictures)(rows)["attention_mask"].sum(1).tolist()
+    assert [row_length(row, encoder, vision, pictures) for row in rows] == expected
 
 
 def test_a_question_with_a_control_token_is_refused(encoder) -> None:

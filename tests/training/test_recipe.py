@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,37 +12,18 @@ from safetensors.torch import load_file
 import diagramlens.training.recipe as recipe
 from diagramlens.models.families import FAMILIES
 from diagramlens.models.loading import load_model, load_processor
+from diagramlens.models.vision_inputs import PatchGrid
 from diagramlens.training.conversation import Collator, Encoder, conversation_dataset
-from diagramlens.training.phases import RecipeError
-from diagramlens.training.recipe import Machine, write_curves
-from diagramlens.training.trainer import LikeLengths, PhaseTrainer
-
-
-def content_of(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
-
-
-class Killed(BaseException):
-    """Stands for the signal that ends a training."""
-
-
-def kill_after(step: int, monkeypatch: pytest.MonkeyPatch, phase: str = "phase") -> None:
-    """Have the next training die in that phase, in the micro-batch that follows that many optimiser steps."""
-    untouched = PhaseTrainer.training_step
-
-    def training_step(self, *arguments, **named):
-        if self.args.run_name == phase and self.state.global_step == step:
-            monkeypatch.setattr(PhaseTrainer, "training_step", untouched)
-            raise Killed
-        return untouched(self, *arguments, **named)
-
-    monkeypatch.setattr(PhaseTrainer, "training_step", training_step)
+from diagramlens.training.curves import write_curves
+from diagramlens.training.recipe import Machine
+from diagramlens.training.trainer import LikeLengths
+from tests.training.killing import Killed, content_of, kill_after
 
 
 def validation_loss(model, entry, pictures, questions) -> float:
     """By the model's own loss, one question at a time, weighted by supervised tokens."""
     processor = load_processor(entry)
-    collator = Collator(processor, Encoder(processor, FAMILIES["qwen2-vl"].end_of_turn), pictures)
+    collator = Collator(PatchGrid(processor), Encoder(processor, FAMILIES["qwen2-vl"].end_of_turn), pictures)
     total = count = 0.0
     with torch.no_grad():
         for row in conversation_dataset(questions):
@@ -200,17 +179,6 @@ def test_a_phase_that_trains_everything_in_full_keeps_every_weight(train, entry,
     assert result.trained.curves[-1]["train_loss"] < result.trained.curves[0]["train_loss"]
 
 
-def test_phases_over_different_bases_are_refused(train, entry, phase) -> None:
-    plans = (phase(name="one", merger=("full", 1e-3)), phase(name="two", language=("lora", 1e-3), four_bit=True))
-    with pytest.raises(RecipeError, match="different bases"):
-        train(*plans, entry=entry.model_copy(update={"four_bit": True}))
-
-
-def test_a_tracker_that_is_not_installed_is_one_line(train) -> None:
-    with pytest.raises(RecipeError, match=r"runtime\.tracker = no_such_tracker: that package is not installed"):
-        train(machine=Machine(device="cpu", tracker="no_such_tracker"))
-
-
 def test_samples_of_a_batch_are_of_like_length_and_none_is_lost() -> None:
     lengths = [(7 * n) % 101 for n in range(330)]
     order = LikeLengths(lengths, batch=8, seed=1)
@@ -229,6 +197,6 @@ def test_curves_leave_the_validation_loss_empty_between_evaluations(tmp_path) ->
         {"step": 1, "phase": "language", "train_loss": 2.5},
         {"step": 2, "phase": "language", "train_loss": 2.25, "validation_loss": 2.0},
     ]
-    write_curves(tmp_path / "curves.csv", rows)
-    expected = "step,phase,train_loss,validation_loss\n1,language,2.5,\n2,language,2.25,2.0\n"
+    write_curves(tmp_path / "curves.csv", rows, [])
+    expected = "step,phase,train_loss,validation_loss,validation_accuracy\n1,language,2.5,,\n2,language,2.25,2.0,\n"
     assert (tmp_path / "curves.csv").read_text() == expected

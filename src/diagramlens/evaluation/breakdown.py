@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from diagramlens.domains.circuits.netlist import NetlistError, parse_netlist
-from diagramlens.records import Diagram, Prediction
+from diagramlens.records import Prediction
 
 Row = dict[str, str | int | float]
 
@@ -36,14 +35,6 @@ def accuracy_table(
                 row[variant] = round(fmean(answers[variant]), 6)
         table.append(row)
     return table
-
-
-def part_count(diagram: Diagram) -> int | None:
-    """Parts of a circuit, sources included and wires left out; None for a diagram whose truth is not known."""
-    try:
-        return sum(part.kind != "W" for part in parse_netlist(diagram.truth).parts) or None
-    except NetlistError:
-        return None
 
 
 def write_csv(path: Path, key: str, variants: Sequence[str], rows: Sequence[Row]) -> None:

@@ -44,7 +44,7 @@ def _entry(folder: Path) -> ModelEntry:
         )
         raise FolderError(f"{folder}: {'no model there' if folder.is_dir() else 'no such folder'}; {hint}")
     kind = _read_json(folder / "config.json").get("model_type")
-    known = {str(getattr(family.model.config_class, "model_type", "")): name for name, family in FAMILIES.items()}
+    known = {model_type: name for name, family in FAMILIES.items() for model_type in family.architectures}
     if kind not in known:
         raise FolderError(f"{folder}: a model of type {kind!r}; known are: {', '.join(known)}")
     smallest, largest = _pixel_budget(folder)
@@ -69,6 +69,9 @@ def _pixel_budget(folder: Path) -> tuple[int, int]:
         raise FolderError(f"{folder}: no preprocessor_config.json there, so the size of its pictures is not known")
     settings = _read_json(path)
     size = settings.get("size") or {}
+    if "longest_edge" in size and "shortest_edge" not in size:
+        # SmolVLM scales the longer edge of every picture to this length, and its budget is that edge squared.
+        return size["longest_edge"] ** 2, size["longest_edge"] ** 2
     # Folders of before transformers 4.50 have min_pixels and max_pixels.
     smallest, largest = (
         size.get(new) or settings.get(old)

@@ -16,6 +16,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from diagramlens.domains.circuits.linearise import linearise
 from diagramlens.domains.circuits.netlist import Netlist, NetlistError, merge_wires, parse_netlist
 from diagramlens.domains.circuits.solve import SolveError, transfer_across, transfer_text
 from diagramlens.grading.expressions import same_expression
@@ -35,7 +36,8 @@ def same_transfer_via_netlist(gold: Mapping[str, Any], predicted: str) -> Verdic
     """Whether the predicted netlist has the gold's transfer function. `gold` is that of a transfer question; never raises for any text."""
     truth = merge_wires(parse_netlist(gold["netlist"]))
     try:
-        circuit = _with_symbols_of(truth, merge_wires(parse_netlist(predicted)))
+        # Of a transistor circuit the gold is about the small-signal circuit.
+        circuit = _with_symbols_of(truth, merge_wires(linearise(parse_netlist(predicted))))
         if len(circuit.parts) > len(truth.parts) + _SPARE_PARTS:
             return Verdict(
                 False, f"the predicted netlist lists {len(circuit.parts)} parts, the circuit has {len(truth.parts)}"

@@ -17,9 +17,11 @@ from typing import Any
 import torch
 from peft import PeftModel
 from PIL import Image
+from safetensors import safe_open
 from transformers import PreTrainedModel
 
 from diagramlens.export import ExportError
+from diagramlens.models.families import component_of, family_named, is_quantized_component
 from diagramlens.models.loading import FULL_WEIGHTS_FILE, load_model, load_processor
 from diagramlens.params import ModelEntry
 from diagramlens.records import Diagram, Question, parquet_files, read_rows, read_table
@@ -94,8 +96,13 @@ def measure_shift(
 
 
 def can_measure_four_bit(entry: ModelEntry, adapter: Path) -> bool:
-    """Whether the adapter may have been trained over a 4-bit base. Whole components do not fit over quantised weights."""
-    return entry.four_bit and not (adapter / FULL_WEIGHTS_FILE).is_file()
+    """Whether the adapter may have been trained over a 4-bit base: no component that 4 bits round was trained in full."""
+    full = adapter / FULL_WEIGHTS_FILE
+    family = family_named(entry.family)
+    if not entry.four_bit or not full.is_file():
+        return entry.four_bit
+    with safe_open(full, framework="pt") as file:
+        return not any(is_quantized_component(family, component_of(family, name)) for name in file.keys())  # noqa: SIM118 (no mapping)
 
 
 def shift_between(expected: Sequence[torch.Tensor], found: Sequence[torch.Tensor]) -> Shift:

@@ -22,12 +22,12 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 from transformers import AutoConfig, BitsAndBytesConfig, PreTrainedModel, ProcessorMixin
-from transformers.image_utils import SizeDict
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
 from transformers.utils.import_utils import is_flash_attn_2_available
 
-from diagramlens.models.families import Family, check_components, family_named, plain_name
+from diagramlens.models.families import Architecture, Family, check_components, family_named, plain_name
+from diagramlens.models.vision_inputs import Tiles
 from diagramlens.params import ModelEntry
 from diagramlens.records import DiagramLensError
 
@@ -65,21 +65,22 @@ def attention_for(name: str, device: torch.device, dtype: torch.dtype) -> str:
 
 
 def load_processor(entry: ModelEntry) -> ProcessorMixin:
-    """The processor of a model, by its family's class, resizing pictures to between `min_pixels` and `max_pixels` in area.
+    """The processor of a model, by its architecture's class, resizing pictures to between `min_pixels` and `max_pixels` in area.
 
-    Raises LoadingError where there is none, or it has no chat template.
+    Raises LoadingError where there is none, or it has no chat template, and PictureBudgetError for sizes that it cannot resize to.
     """
     family = family_named(entry.family)
     check_source(entry)
+    classes = _architecture(entry, family)
     try:
-        processor = family.processor.from_pretrained(entry.source, revision=entry.revision or "main")
+        processor = classes.processor.from_pretrained(entry.source, revision=entry.revision or "main")
     except (OSError, ValueError, KeyError) as error:
         raise LoadingError(_not_loaded(entry, "processor", error)) from error
     if processor.chat_template is None:
         processor.chat_template = processor.tokenizer.chat_template
     if processor.chat_template is None:
         raise LoadingError(f"{entry.source}: the processor has no chat template (chat_template.jinja is missing)")
-    processor.image_processor.size = SizeDict(shortest_edge=entry.min_pixels, longest_edge=entry.max_pixels)
+    family.pictures.set_budget(processor, entry.min_pixels, entry.max_pixels)
     return processor
 
 
@@ -104,10 +105,11 @@ def load_model(
     device = torch.device(device)
     family = family_named(entry.family)
     check_source(entry)
-    _check_architecture(entry, family)
     base = _load_base(entry, family, device, dtype, four_bit, attention_for(attention, device, dtype))
     check_components(family, base)
     mend_four_bit_training(base)
+    if family.pictures is Tiles:
+        mend_mixed_types(base)
     if device.type == "cpu":
         linear_patch_embedding(family, base)
     model = base if adapter is None else _put_adapter(base, entry, Path(adapter))
@@ -117,6 +119,7 @@ def load_model(
 def _load_base(
     entry: ModelEntry, family: Family, device: torch.device, dtype: torch.dtype, four_bit: bool, attention: str
 ) -> PreTrainedModel:
+    classes = _architecture(entry, family)
     settings: dict[str, Any] = {"dtype": dtype, "attn_implementation": attention, "revision": entry.revision or "main"}
     if four_bit:
         settings["quantization_config"] = four_bit_config(family)
@@ -125,7 +128,7 @@ def _load_base(
     try:
         # Wrong shapes are let through here, to be reported below in one line instead of transformers' table.
         with quiet_libraries():
-            loaded: Any = family.model.from_pretrained(
+            loaded: Any = classes.model.from_pretrained(
                 entry.source,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,
@@ -176,18 +179,42 @@ def mend_four_bit_training(model: nn.Module) -> None:
             setattr(module, "support_avx512bf16_for_cpu", False)  # noqa: B010 - torch types it as a tensor or module
 
 
+def mend_mixed_types(model: PreTrainedModel) -> None:
+    """Have an Idefics3's token embeddings come in the type that it gives to visual tokens, which take their places among them.
+
+    That is the type of its first parameter: fp32 where the vision tower is trained in a model of bf16, which else raises in the first
+    forward pass (transformers 5.23). A model of one type is left as it is.
+    """
+    inner: Any = model.model
+
+    def in_its_type(_module: nn.Module, _inputs: Any, embedded: torch.Tensor) -> torch.Tensor:
+        return embedded.to(inner.dtype)
+
+    inner.get_input_embeddings().register_forward_hook(in_its_type)
+
+
 def linear_patch_embedding(family: Family, model: nn.Module) -> None:
     """Compute the patch embedding as a matrix product instead of a convolution, with the same weights under the same names.
 
     Its kernel is as large as its stride, so the two are equal; on a CPU the product is several times faster, above all in bf16.
     """
-    embedding = model.get_submodule(family.patch_embedding)
+    convolution = model.get_submodule(family.patch_embedding)
 
-    def forward(self: Any, hidden_states: torch.Tensor) -> torch.Tensor:
-        weight = self.proj.weight.flatten(1)  # (width, channels * temporal * patch * patch)
-        return functional.linear(hidden_states.reshape(-1, weight.shape[1]).to(weight.dtype), weight)
+    def forward(self: Any, pixels: torch.Tensor) -> torch.Tensor:
+        # pixels  # (batch, channels, extents of space and time …), each extent a multiple of the kernel's
+        kernel, counts = (
+            self.kernel_size,
+            [extent // k for extent, k in zip(pixels.shape[2:], self.kernel_size, strict=True)],
+        )
+        axes = len(kernel)
+        cut = pixels.reshape(*pixels.shape[:2], *[size for pair in zip(counts, kernel, strict=True) for size in pair])
+        # (batch, counts …, channels, kernel …), then one row a patch
+        order = (0, *range(2, 2 + 2 * axes, 2), 1, *range(3, 3 + 2 * axes, 2))
+        rows = cut.permute(order).reshape(-1, self.weight[0].numel())
+        product = functional.linear(rows.to(self.weight.dtype), self.weight.flatten(1), self.bias)
+        return product.view(len(pixels), *counts, -1).movedim(-1, 1)
 
-    setattr(embedding, "forward", types.MethodType(forward, embedding))  # noqa: B010 - as above
+    setattr(convolution, "forward", types.MethodType(forward, convolution))  # noqa: B010 - as above
 
 
 @contextlib.contextmanager
@@ -279,8 +306,12 @@ def _check_adapter_base(entry: ModelEntry, folder: Path) -> None:
         )
 
 
-def put_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], where: str) -> None:
-    """Copy tensors into the parameters of these names (PEFT's prefix ignored). Raises LoadingError for one that does not fit."""
+def put_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], where: str, *, exact: bool = False) -> None:
+    """Copy tensors into the parameters of these names (PEFT's prefix ignored).
+
+    They are rounded to the model's type, or, with `exact`, the parameters take the tensors' own: what was trained in fp32 stays so in a
+    bf16 model. Raises LoadingError for a tensor that does not fit.
+    """
     parameters = {plain_name(name): parameter for name, parameter in model.named_parameters()}
     for name, tensor in weights.items():
         target = parameters.get(name)
@@ -292,6 +323,8 @@ def put_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], where: st
             )
             raise LoadingError(f"{where}: {name}: {problem}; it was made for another model")
         with torch.no_grad():
+            if exact:
+                target.data = target.data.to(tensor.dtype)
             target.copy_(tensor)
 
 
@@ -309,18 +342,19 @@ def check_source(entry: ModelEntry) -> None:
         raise LoadingError(f"model source {entry.source}: {what}; {_LOCAL_ADVICE}")
 
 
-def _check_architecture(entry: ModelEntry, family: Family) -> None:
+def _architecture(entry: ModelEntry, family: Family) -> Architecture:
+    """The classes that the model's config.json asks for. Raises LoadingError for another family's."""
     try:
         found = AutoConfig.from_pretrained(
             entry.source, revision=entry.revision or "main", trust_remote_code=False
         ).model_type
     except (OSError, ValueError, KeyError) as error:
         raise LoadingError(_not_loaded(entry, "config.json", error)) from error
-    expected = getattr(family.model.config_class, "model_type", "")
-    if found != expected:
+    if found not in family.architectures:
         raise LoadingError(
-            f"{entry.source}: a {found} model, where models.<name>.family = {family.name} wants {expected}"
+            f"{entry.source}: a {found} model, where models.<name>.family = {family.name} wants {' or '.join(family.architectures)}"
         )
+    return family.architectures[found]
 
 
 def _folder_of(entry: ModelEntry) -> Path:

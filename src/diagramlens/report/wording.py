@@ -8,11 +8,42 @@ METRIC_NAMES = {
     "equation_exact_accuracy": "Equation: same text",
     "equation_sympy_accuracy": "Equation: equal",
     "equation_via_netlist_accuracy": "Equation: via the netlist read",
+    "blocks_exact_accuracy": "Block diagram: every connection",
+    "blocks_connection_f1": "Block diagram: connections (F1)",
     "qa_numerical_accuracy": "Number: within 1 %",
     "qa_unit_accuracy": "Number: unit",
+    "count_accuracy": "Count",
+    "names_accuracy": "Names of parts",
+    "function_accuracy": "Function of the circuit",
+    "impedance_accuracy": "Impedance: equal",
+    "gain_accuracy": "Gain: equal",
+    "nodal_accuracy": "Nodal equation: equivalent",
+    "roots_accuracy": "Poles or zeros: all",
+    "design_accuracy": "Design: value within 1 %",
+    "choice_accuracy": "Multiple choice",
 }
 TOTALS = {"accuracy": "Right answers", "diagram_accuracy": "Diagrams wholly right"}
-KIND_NAMES = {"netlist": "Netlist", "transfer": "Transfer function", "voltage": "Voltage", "current": "Current"}
+KIND_NAMES = {
+    "netlist": "Netlist",
+    "count": "Count",
+    "joined": "Parts at a node",
+    "between": "Part between two nodes",
+    "function": "Function",
+    "transfer": "Transfer function",
+    "impedance": "Impedance",
+    "nodal": "Nodal equation",
+    "voltage": "Voltage",
+    "current": "Current",
+    "power": "Power",
+    "poles": "Poles",
+    "zeros": "Zeros",
+    "cutoff": "Cut-off frequency",
+    "time_constant": "Time constant",
+    "dc_gain": "DC gain",
+    "hf_gain": "High-frequency gain",
+    "design": "Design",
+    "choice": "Multiple choice",
+}
 
 BASE, MERGED = "base", "merged"
 # Grey before training, one strong colour after it, and its relatives for the copies; told apart by lightness too, for colour-blind readers.

@@ -6,12 +6,15 @@ share its PNG bytes, which are decoded when a batch needs them, so that no pixel
 The loss is on the answer and the end-of-turn token, and on nothing else. Which tokens these are follows from the model's own chat
 template: the conversation is rendered up to the assistant's turn, and what comes after that is the answer. (TRL finds the answer
 through a marked copy of the template that it looks up by its exact text; a template that it does not know would not train at all.)
+
+A question about no picture has an empty diagram id, and makes a conversation of text alone.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -21,9 +24,11 @@ from datasets import Dataset
 from PIL import Image, UnidentifiedImageError
 from transformers import ProcessorMixin
 
+from diagramlens.models.vision_inputs import Layout, VisionInputs
 from diagramlens.records import Diagram, DiagramLensError, Question, read_rows, read_table
 
 IGNORED = -100  # the label that torch's cross entropy leaves out
+UNSUPERVISED = "unsupervised"  # a column that may be there: true for a row that is read and not learnt from
 
 
 class ConversationError(DiagramLensError):
@@ -44,14 +49,19 @@ class Pictures:
     def __contains__(self, diagram_id: str) -> bool:
         return diagram_id in self._rows
 
-    def open(self, diagram_id: str) -> Image.Image:
-        """The picture, its size known and its pixels not yet decoded. Raises ConversationError naming the diagram."""
+    def png(self, diagram_id: str) -> bytes:
+        """The picture's file. Raises ConversationError naming the diagram where it is not there."""
         if diagram_id not in self._rows:
             raise ConversationError(
                 f"diagram {diagram_id}: a question is about it, and data/diagrams lacks it; run generate and label again"
             )
+        png: bytes = self._images[self._rows[diagram_id]].as_py()
+        return png
+
+    def open(self, diagram_id: str) -> Image.Image:
+        """The picture, its size known and its pixels not yet decoded. Raises ConversationError naming the diagram."""
         try:
-            return Image.open(io.BytesIO(self._images[self._rows[diagram_id]].as_py()))
+            return Image.open(io.BytesIO(self.png(diagram_id)))
         except UnidentifiedImageError as error:
             raise ConversationError(f"diagram {diagram_id}: its image is not a picture; run generate again") from error
 
@@ -70,12 +80,15 @@ def conversation_dataset(questions: Sequence[Question]) -> Dataset:
     """TRL's columns `images` (diagram ids) and `messages` (the user's picture and prompt, the assistant's answer)."""
     return Dataset.from_dict(
         {
-            "images": [[question.diagram_id] for question in questions],
+            "images": [[question.diagram_id] if question.diagram_id else [] for question in questions],
             "messages": [
                 [
                     {
                         "role": "user",
-                        "content": [{"type": "image", "text": None}, {"type": "text", "text": question.prompt}],
+                        "content": [
+                            *([{"type": "image", "text": None}] if question.diagram_id else []),
+                            {"type": "text", "text": question.prompt},
+                        ],
                     },
                     {"role": "assistant", "content": [{"type": "text", "text": question.answer}]},
                 ]
@@ -87,7 +100,7 @@ def conversation_dataset(questions: Sequence[Question]) -> Dataset:
 
 @dataclasses.dataclass(frozen=True)
 class Encoded:
-    """The text of a conversation: token ids with one placeholder for the picture, and where the answer begins among them."""
+    """A conversation's token ids, and where the answer begins among them."""
 
     ids: tuple[int, ...]
     answer: int
@@ -97,6 +110,11 @@ class Encoded:
         """Number of tokens with a loss: the answer's and the end of turn."""
         return len(self.ids) - self.answer
 
+    def filled(self, mark: int, placeholder: Sequence[int]) -> Encoded:
+        """The conversation with the one id `mark`, where the picture belongs, replaced by the ids that stand for the picture."""
+        place = self.ids.index(mark)
+        return Encoded((*self.ids[:place], *placeholder, *self.ids[place + 1 :]), self.answer - 1 + len(placeholder))
+
 
 class Encoder:
     """Token ids of conversations. Texts are encoded once and kept (about 1 KB each), so that later epochs cost nothing."""
@@ -104,106 +122,110 @@ class Encoder:
     def __init__(self, processor: ProcessorMixin, end_of_turn: str) -> None:
         self._processor = cast(Any, processor)
         self._end_of_turn = end_of_turn
-        self._known: dict[tuple[str, str], Encoded] = {}
-        self._special = [token for token in processor.tokenizer.all_special_tokens if token]
+        self._known: dict[tuple[str, str, bool], Encoded] = {}
+        added = processor.tokenizer.added_tokens_decoder.values()
+        self._special = sorted({token.content for token in added if token.special})
         self.picture_id: int = self._processor.image_token_id
         self.pad_id: int = processor.tokenizer.pad_token_id
 
-    def encode(self, prompt: str, answer: str) -> Encoded:
-        """Prompt and answer in the chat template. Raises ConversationError for a text that holds a control token of the model."""
-        key = (prompt, answer)
+    def encode(self, prompt: str, answer: str, picture: bool = True) -> Encoded:
+        """Prompt and answer in the chat template, with one id for the picture where there is one.
+
+        Raises ConversationError for a text that holds a control token of the model.
+        """
+        key = (prompt, answer, picture)
         if key not in self._known:
-            self._known[key] = self._encode(prompt, answer)
+            self._known[key] = self._encode(prompt, answer, picture)
         return self._known[key]
 
-    def _encode(self, prompt: str, answer: str) -> Encoded:
+    def _encode(self, prompt: str, answer: str, picture: bool) -> Encoded:
         for token in self._special:
             if token in prompt or token in answer:
                 raise ConversationError(f"a question holds the model's control token {token}: {prompt[:60]!r}")
-        turn = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}]
+        turn = [
+            {"role": "user", "content": [*([{"type": "image"}] if picture else []), {"type": "text", "text": prompt}]}
+        ]
         reply = [{"role": "assistant", "content": [{"type": "text", "text": answer}]}]
         before = self._processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
         whole = self._processor.apply_chat_template(turn + reply, tokenize=False)
-        learnt = answer + self._end_of_turn
-        if not whole.startswith(before + learnt):
+        # SmolVLM's template parts the answer from `Assistant:` by a space that is the model's to write.
+        learnt = re.match(r"\s??" + re.escape(answer + self._end_of_turn), whole.removeprefix(before))
+        if not whole.startswith(before) or learnt is None:
             raise ConversationError(
                 f"the chat template does not put the answer and {self._end_of_turn} right behind the prompt"
             )
         # Two pieces, as when generating: there the prompt's tokens are fixed before the answer's first.
         tokenizer = self._processor.tokenizer
         prompt_ids = tokenizer(before, add_special_tokens=False)["input_ids"]
-        answer_ids = tokenizer(learnt, add_special_tokens=False)["input_ids"]
+        answer_ids = tokenizer(learnt.group(), add_special_tokens=False)["input_ids"]
         return Encoded((*prompt_ids, *answer_ids), len(prompt_ids))
 
+    def encode_row(self, example: Mapping[str, Any], layouts: Sequence[Layout], vision: VisionInputs) -> Encoded:
+        """A row of `conversation_dataset` as the model reads it, its picture (of that layout) filled in."""
+        user, assistant = example["messages"]
+        text = self.encode(user["content"][-1]["text"], assistant["content"][0]["text"], bool(layouts))
+        whole = text.filled(self.picture_id, vision.placeholder(layouts[0])) if layouts else text
+        return dataclasses.replace(whole, answer=len(whole.ids)) if example.get(UNSUPERVISED) else whole
 
-def texts_of(example: Mapping[str, Any]) -> tuple[str, str]:
-    """Prompt and answer of a row of `conversation_dataset`."""
-    user, assistant = example["messages"]
-    return user["content"][1]["text"], assistant["content"][0]["text"]
+
+def row_length(example: Mapping[str, Any], encoder: Encoder, vision: VisionInputs, pictures: Pictures) -> int:
+    """Number of tokens of a row of `conversation_dataset`. Of its picture only the size is read."""
+    layouts = [vision.layout(*pictures.open(name).size) for name in example["images"]]
+    return len(encoder.encode_row(example, layouts, vision).ids)
 
 
 class VisualTokens(Protocol):
     """Visual tokens computed beforehand: what `training.features` offers where the vision tower is frozen."""
 
-    def rows(self, diagram_ids: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tokens of these pictures one after the other (tokens, width), and their grids (pictures, 3)."""
+    def layout(self, diagram_id: str) -> Layout:
+        """How the picture was cut up."""
+
+    def rows(self, diagram_ids: Sequence[str]) -> torch.Tensor:
+        """Tokens of these pictures one after the other (tokens, width)."""
 
 
 class Collator:
     """Rows of `conversation_dataset` to a batch, padded on the right.
 
-    Gives `input_ids`, `attention_mask`, `mm_token_type_ids` and `labels`, each (batch, length), `image_grid_thw` (batch, 3), and either
-    `pixel_values` (patches, channels * temporal * patch * patch) or, with `visual` tokens at hand, `visual_tokens` (tokens, width).
-    All but the last are what the processor itself would give.
+    Gives `input_ids`, `attention_mask` and `labels`, each (batch, length), and what the family's model wants for its pictures: all of it
+    what the processor itself would give. With `visual` tokens at hand, `visual_tokens` (tokens, width) stand for pixels. Rows without a
+    picture may be among the others or alone.
     """
 
     def __init__(
-        self, processor: ProcessorMixin, encoder: Encoder, pictures: Pictures, visual: VisualTokens | None = None
+        self, vision: VisionInputs, encoder: Encoder, pictures: Pictures, visual: VisualTokens | None = None
     ) -> None:
-        self._images = processor.image_processor
+        self._vision = vision
         self._encoder = encoder
         self._pictures = pictures
         self._visual = visual
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        names = [example["images"][0] for example in examples]
+        names = [name for example in examples for name in example["images"]]
         batch: dict[str, torch.Tensor] = {}
         if self._visual is not None:
-            batch["visual_tokens"], batch["image_grid_thw"] = self._visual.rows(names)
+            layouts = [self._visual.layout(name) for name in names]
+            batch |= {"visual_tokens": self._visual.rows(names)} if names else {}
         else:
-            batch.update(patches(self._images, [self._pictures.open(name) for name in names]))
-        merged = self._images.merge_size**2
-        counts = (batch["image_grid_thw"].prod(-1) // merged).tolist()
-        batch.update(self._texts([self._encoder.encode(*texts_of(example)) for example in examples], counts))
-        return batch
+            images = [self._pictures.open(name) for name in names]
+            layouts = [self._vision.layout(*image.size) for image in images]
+            batch |= self._vision.tensors(images) if images else {}
+        own = iter(layouts)
+        encoded = [
+            self._encoder.encode_row(example, [next(own) for _ in example["images"]], self._vision)
+            for example in examples
+        ]
+        batch |= self._texts(encoded)
+        return batch | self._vision.beside(layouts, batch["input_ids"])
 
-    def _texts(self, encoded: Sequence[Encoded], counts: Sequence[int]) -> dict[str, torch.Tensor]:
-        length = max(len(text.ids) - 1 + count for text, count in zip(encoded, counts, strict=True))
-        shape = (len(encoded), length)
+    def _texts(self, encoded: Sequence[Encoded]) -> dict[str, torch.Tensor]:
+        shape = (len(encoded), max(len(text.ids) for text in encoded))
         ids = torch.full(shape, self._encoder.pad_id)
         mask = torch.zeros(shape, dtype=torch.long)
         labels = torch.full(shape, IGNORED)
-        for row, (text, count) in enumerate(zip(encoded, counts, strict=True)):
-            place = text.ids.index(self._encoder.picture_id)
-            whole = torch.tensor([*text.ids[:place], *[self._encoder.picture_id] * count, *text.ids[place + 1 :]])
+        for row, text in enumerate(encoded):
+            whole = torch.tensor(text.ids)
             ids[row, : len(whole)] = whole
             mask[row, : len(whole)] = 1
-            answer = text.answer - 1 + count
-            labels[row, answer : len(whole)] = whole[answer:]
-        return {
-            "input_ids": ids,
-            "attention_mask": mask,
-            # Without these M-RoPE silently falls back to one-dimensional positions.
-            "mm_token_type_ids": (ids == self._encoder.picture_id).long(),
-            "labels": labels,
-        }
-
-
-def patches(image_processor: Any, images: Sequence[Image.Image]) -> dict[str, torch.Tensor]:
-    """`pixel_values` and `image_grid_thw` of pictures, as the image processor gives them."""
-    return dict(image_processor(images=[image.convert("RGB") for image in images], return_tensors="pt"))
-
-
-def visual_length(image_processor: Any, image: Image.Image) -> int:
-    """Number of visual tokens of a picture, from its size alone."""
-    return int(image_processor.get_number_of_image_patches(image.height, image.width)) // image_processor.merge_size**2
+            labels[row, text.answer : len(whole)] = whole[text.answer :]
+        return {"input_ids": ids, "attention_mask": mask, "labels": labels}

@@ -15,44 +15,40 @@ from typing import Any
 import torch
 from peft import PeftModel
 from torch import nn
-from transformers import ProcessorMixin
 
-from diagramlens.training.conversation import Pictures, patches, visual_length
+from diagramlens.models.vision_inputs import Layout, VisionInputs
+from diagramlens.training.conversation import Pictures
 
 LARGEST = 8 * 2**30
-PATCHES_AT_ONCE = 16384  # sixteen pictures of 448 x 448 pixels
+PIXELS_AT_ONCE = 16 * 448**2
 
 
 class FrozenFeatures:
     """The visual tokens of pictures, by diagram id: one tensor for all, and where each picture's rows lie in it."""
 
-    def __init__(
-        self, tokens: torch.Tensor, starts: dict[str, int], grids: dict[str, torch.Tensor], merged: int
-    ) -> None:
+    def __init__(self, tokens: torch.Tensor, rows: dict[str, slice], layouts: dict[str, Layout]) -> None:
         self._tokens = tokens
-        self._starts = starts
-        self._grids = grids
-        self._merged = merged
+        self._rows = rows
+        self._layouts = layouts
 
-    def rows(self, diagram_ids: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tokens of these pictures one after the other (tokens, width), and their grids (pictures, 3)."""
-        grids = torch.stack([self._grids[name] for name in diagram_ids])
-        lengths = (grids.prod(-1) // self._merged).tolist()
-        starts = [self._starts[name] for name in diagram_ids]
-        return torch.cat(
-            [self._tokens[start : start + length] for start, length in zip(starts, lengths, strict=True)]
-        ), grids
+    def layout(self, diagram_id: str) -> Layout:
+        """How the picture was cut up."""
+        return self._layouts[diagram_id]
+
+    def rows(self, diagram_ids: Sequence[str]) -> torch.Tensor:
+        """Tokens of these pictures one after the other (tokens, width)."""
+        return torch.cat([self._tokens[self._rows[name]] for name in diagram_ids])
 
 
-def features_fit(processor: ProcessorMixin, pictures: Pictures, diagram_ids: Sequence[str], width: int) -> bool:
+def features_fit(vision: VisionInputs, pictures: Pictures, diagram_ids: Sequence[str], width: int) -> bool:
     """Whether the visual tokens of these pictures, `width` channels of at most 4 bytes, stay below LARGEST."""
-    tokens = sum(visual_length(processor.image_processor, pictures.open(name)) for name in diagram_ids)
+    tokens = sum(vision.visual_tokens(vision.layout(*pictures.open(name).size)) for name in diagram_ids)
     return tokens * width * 4 <= LARGEST
 
 
 def frozen_features(
     model: nn.Module,
-    processor: ProcessorMixin,
+    vision: VisionInputs,
     pictures: Pictures,
     diagram_ids: Sequence[str],
     autocast: AbstractContextManager[None],
@@ -60,33 +56,31 @@ def frozen_features(
     """Encode each picture once, several at a time in the order of their ids. `autocast` is the trainer's precision."""
     base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     device = next(base.parameters()).device
-    names = sorted(set(diagram_ids))
-    merged = processor.image_processor.merge_size**2
     tokens: list[torch.Tensor] = []
-    starts: dict[str, int] = {}
-    grids: dict[str, torch.Tensor] = {}
+    rows: dict[str, slice] = {}
+    layouts = {name: vision.layout(*pictures.open(name).size) for name in sorted(set(diagram_ids))}
     total = 0
     base.eval()
     with torch.inference_mode(False), torch.no_grad(), autocast:
-        for group in _groups(processor, pictures, names):
-            batch = patches(processor.image_processor, [pictures.open(name) for name in group])
-            grid = batch["image_grid_thw"]
+        for group in _groups(vision, layouts):
+            batch = vision.tensors([pictures.open(name) for name in group])
+            shown = {name: tensor.to(device) for name, tensor in batch.items()}
             seen = base.get_image_features(
-                batch["pixel_values"].to(device), grid.to(device), return_dict=True
-            ).pooler_output
-            for name, rows, its_grid in zip(group, seen, grid, strict=True):
-                starts[name], grids[name] = total, its_grid
-                total += len(rows)
-                tokens.append(rows.cpu())
-    return FrozenFeatures(torch.cat(tokens), starts, grids, merged)
+                **shown, return_dict=True
+            ).pooler_output  # a tensor (tokens, width) a picture
+            for name, own in zip(group, seen, strict=True):
+                rows[name] = slice(total, total + len(own))
+                total += len(own)
+                tokens.append(own.cpu())
+    return FrozenFeatures(torch.cat(tokens), rows, layouts)
 
 
-def _groups(processor: ProcessorMixin, pictures: Pictures, names: Sequence[str]) -> Iterator[list[str]]:
+def _groups(vision: VisionInputs, layouts: dict[str, Layout]) -> Iterator[list[str]]:
     group: list[str] = []
     count = 0
-    for name in names:
-        own = visual_length(processor.image_processor, pictures.open(name)) * processor.image_processor.merge_size**2
-        if group and count + own > PATCHES_AT_ONCE:
+    for name, layout in layouts.items():
+        own = vision.pixels(layout)
+        if group and count + own > PIXELS_AT_ONCE:
             yield group
             group, count = [], 0
         group.append(name)

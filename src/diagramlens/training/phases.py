@@ -18,9 +18,18 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import PreTrainedModel
 
-from diagramlens.models.families import Family, component_of, is_tied, linear_modules, lora_targets, plain_name
-from diagramlens.params import FrozenComponent, Lora, ModelEntry, Phase, TrainedComponent
+from diagramlens.models.families import (
+    Family,
+    component_of,
+    is_quantized_component,
+    is_tied,
+    linear_modules,
+    lora_targets,
+    plain_name,
+)
+from diagramlens.params import FrozenComponent, Lora, ModelEntry, Phase, Train, TrainedComponent
 from diagramlens.records import DiagramLensError
+from diagramlens.training.processes import whole
 
 
 class RecipeError(DiagramLensError):
@@ -42,11 +51,12 @@ def plan_of(phase: Phase, component: str) -> FrozenComponent | TrainedComponent:
     return phase.components[cast(Any, component)]
 
 
-def check_phases(family: Family, model: nn.Module, phases: Sequence[Phase]) -> None:
+def check_phases(family: Family, model: nn.Module, phases: Sequence[Phase], lora: Lora) -> None:
     """Raise RecipeError or FamilyError, naming phase and component, for what this model cannot be trained as.
 
     `model` is the base without adapters, loaded as the first phase wants it.
     """
+    _check_dora(phases, lora)
     for phase in phases:
         unknown = sorted(set(phase.components) - set(family.components))
         absent = sorted(set(family.components) - set(phase.components))
@@ -57,9 +67,37 @@ def check_phases(family: Family, model: nn.Module, phases: Sequence[Phase]) -> N
             )
         for component, plan in phase.components.items():
             if plan.train == "lora":
-                linear_modules(family, model, component)
+                linear_modules(family, model, component, lora.targets)
             if is_tied(family, model, component):
                 _check_tied(family, phase, component)
+
+
+def in_four_bit(phase: Phase, entry: ModelEntry) -> bool:
+    """Whether a phase trains over a 4-bit base: where it asks for it and the model's entry allows it."""
+    return phase.four_bit and entry.four_bit
+
+
+def check_bases(family: Family, phases: Sequence[Phase], entry: ModelEntry) -> None:
+    """Raise RecipeError where a component that 4 bits round is trained in full, in a 4-bit phase or in one that a 4-bit phase follows."""
+    full: dict[str, str] = {}
+    for phase in phases:
+        full |= {name: phase.name for name, plan in phase.components.items() if plan.train == "full"}
+        for component, trained_in in full.items():
+            if in_four_bit(phase, entry) and is_quantized_component(family, component):
+                raise RecipeError(
+                    f"phase {phase.name}: four_bit: true would round {component}, which phase {trained_in} trains in full; "
+                    f"set four_bit: false, or train {component} as lora"
+                )
+
+
+def _check_dora(phases: Sequence[Phase], lora: Lora) -> None:
+    # DoRA keeps the length of the base's rows; after a phase that trains the base they would no longer be its rows.
+    both = {name for phase in phases for name, plan in phase.components.items() if plan.train == "full"}
+    both &= set(lora_components(phases))
+    if lora.use_dora and both:
+        raise RecipeError(
+            f"lora.use_dora = true: {', '.join(sorted(both))} is full in one phase and lora in another; set use_dora: false"
+        )
 
 
 def _check_tied(family: Family, phase: Phase, component: str) -> None:
@@ -91,7 +129,8 @@ def attach_lora(
         lora_alpha=cast(int, int(lora.alpha) if float(lora.alpha).is_integer() else lora.alpha),
         lora_dropout=lora.dropout,
         use_rslora=lora.use_rslora,
-        target_modules=lora_targets(family, components),
+        use_dora=lora.use_dora,
+        target_modules=lora_targets(family, components, lora.targets),
         bias="none",
         task_type="CAUSAL_LM",
         base_model_name_or_path=entry.source,
@@ -139,33 +178,39 @@ def is_adapter(name: str) -> bool:
     return ".lora_" in name
 
 
+def rate_factor(settings: Train) -> float:
+    """What every learning rate is multiplied by for the size of the batch, as `train.rate_scaling` says.
+
+    Linear: Goyal et al., arXiv:1706.02677; the root, for AdamW: Malladi et al., arXiv:2205.10287.
+    """
+    ratio = settings.batch / settings.reference_batch
+    return {"none": 1.0, "sqrt": ratio**0.5, "linear": ratio}[settings.rate_scaling]
+
+
 def parameter_groups(
-    family: Family, model: nn.Module, phase: Phase, rate_scale: float, weight_decay: float
+    family: Family, model: nn.Module, phase: Phase, rate_scale: float, weight_decay: float, b_rate_ratio: float
 ) -> list[ParameterGroup]:
     """Every trainable parameter, biases and norms included, in one group of its component's rate times `rate_scale`.
 
-    Vectors (biases, norms) get the rate of their component and no weight decay.
+    Vectors (biases, norms) get the rate of their component and no weight decay. `b_rate_ratio` is LoRA+'s: how many times faster the
+    second matrix of an adapter learns than the first (arXiv:2402.12354).
     """
-    groups = []
-    trainable = [
-        (component_of(family, name), parameter)
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    ]
+    groups: dict[tuple[str, float, float], list[nn.Parameter]] = {}
+    trainable = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     for component, plan in phase.components.items():
-        own = [parameter for owner, parameter in trainable if owner == component]
-        for decay, members in (
-            (weight_decay, [parameter for parameter in own if parameter.ndim >= 2]),
-            (0.0, [parameter for parameter in own if parameter.ndim < 2]),
-        ):
-            if members:
-                groups.append(ParameterGroup(component, plan.rate * rate_scale, decay, tuple(members)))
-    grouped = sum(len(group.parameters) for group in groups)
+        for name, parameter in trainable:
+            if component_of(family, name) == component:
+                rate = plan.rate * rate_scale * (b_rate_ratio if ".lora_B." in name else 1.0)
+                key = (component, rate, weight_decay if parameter.ndim >= 2 else 0.0)
+                groups.setdefault(key, []).append(parameter)
+    grouped = sum(len(members) for members in groups.values())
     if grouped != len(trainable):
         raise RecipeError(
             f"phase {phase.name}: {len(trainable)} trainable parameters, {grouped} of them in a group with a learning rate"
         )
-    return groups
+    return [
+        ParameterGroup(component, rate, decay, tuple(members)) for (component, rate, decay), members in groups.items()
+    ]
 
 
 def sees_frozen(phase: Phase) -> bool:
@@ -196,9 +241,12 @@ def tower_without_graph(family: Family, model: nn.Module) -> Iterator[None]:
 
 
 def trained_weights(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Copies, on the CPU, of all parameters that now require gradients, by name without PEFT's prefix."""
+    """Copies, on the CPU, of all parameters that now require gradients, by name without PEFT's prefix.
+
+    Where the model is dealt among processes, all of them must call this.
+    """
     return {
-        plain_name(name): parameter.detach().cpu().clone()
+        plain_name(name): whole(parameter).cpu().clone()
         for name, parameter in model.named_parameters()
         if parameter.requires_grad
     }

@@ -1,18 +1,16 @@
 """A recipe from its first phase to the adapter folder.
 
-The folder holds what was trained and nothing else: `adapter_model.safetensors` with `adapter_config.json` (PEFT's own layout) for
-LoRA, `full.safetensors` for components trained in full, and `adapter_base.json`, which says what base they belong to. No dates, no
-optimiser, no pickles: the same parameters give the same bytes on a CPU.
+Phases share one model as long as they want the same base. Where one wants it in 4 bits and the next does not, the base is loaded anew and
+all that the phases before have trained is put on it; what 4 bits would round, a component of the language model trained in full, is
+refused. Where the model is dealt among processes, each phase deals out one of its own.
+
+Several processes run all of this side by side; the main one alone writes.
 """
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
-import importlib.util
-import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,56 +18,68 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import PeftModel
+from peft.helpers import disable_input_dtype_casting
 from torch import nn
 from transformers import PreTrainedModel, ProcessorMixin
 from trl.trainer.sft_config import SFTConfig
 
-from diagramlens.models.families import Family, component_of, family_named, plain_name
+from diagramlens.models.families import Family, family_named
 from diagramlens.models.loading import (
-    FULL_WEIGHTS_FILE,
     has_bf16_matmul,
     load_model,
     load_processor,
     pick_device,
     put_weights,
     quiet_libraries,
-    write_adapter_base,
 )
+from diagramlens.models.vision_inputs import VisionInputs
 from diagramlens.params import Lora, ModelEntry, Phase, Train
 from diagramlens.records import Question
-from diagramlens.training.checkpoints import PhaseCheckpoints, write_weights
-from diagramlens.training.conversation import Collator, Encoder, Pictures, conversation_dataset, texts_of, visual_length
+from diagramlens.training.adapter_folder import write_adapter
+from diagramlens.training.checkpoints import PhaseCheckpoints
+from diagramlens.training.conversation import Collator, Encoder, Pictures, conversation_dataset, row_length
+from diagramlens.training.curves import curve_of, joined
 from diagramlens.training.features import FrozenFeatures, features_fit, frozen_features
+from diagramlens.training.generation import Sample, sample_of
+from diagramlens.training.optimizers import check_optimizer
+from diagramlens.training.packing import TOKENS, PackingCollator, attending_apart, check_lengths, rope_index_of
 from diagramlens.training.phases import (
     ParameterGroup,
     RecipeError,
     attach_lora,
+    check_bases,
     check_phases,
-    is_adapter,
+    in_four_bit,
     parameter_groups,
+    rate_factor,
     sees_frozen,
     set_trainable,
     tower_without_graph,
 )
+from diagramlens.training.processes import is_main, is_sharded, own_device, process_count
+from diagramlens.training.shares import WithPicture, with_filler
+from diagramlens.training.trackers import check_tracker, tracker
 from diagramlens.training.trainer import PhaseTrainer
-
-_TRACKER_FOLDER = "runs"
 
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """How to run, from the `runtime` group: nothing here changes what is learnt, but for rounding on a GPU."""
+    """How to run, from the `runtime` group: nothing here changes what is learnt, but for rounding on a GPU.
+
+    `workers` are those of this process; `tracker_folder` is where a tracker may write.
+    """
 
     device: str = "auto"
     attention: str = "auto"
     workers: int = 1
     progress: bool = False
     tracker: str = "none"
+    tracker_folder: Path = Path("runs")
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """What training came to. `curves` are rows of step, phase, train_loss and validation_loss; `metrics` holds no times."""
+    """What training came to. `curves` are the rows that curves.write_curves takes; `metrics` holds no times."""
 
     metrics: dict[str, Any]
     curves: list[dict[str, Any]]
@@ -81,15 +91,19 @@ class _Course:
 
     family: Family
     entry: ModelEntry
+    phases: Sequence[Phase]
+    lora: Lora
     settings: Train
     machine: Machine
     device: torch.device
     bf16: bool
     processor: ProcessorMixin
     encoder: Encoder
+    vision: VisionInputs
     pictures: Pictures
     training: Dataset
     validation: Dataset
+    sample: Sample
 
 
 @quiet_libraries()
@@ -111,65 +125,110 @@ def train_recipe(
     A run that was killed goes on from the last complete checkpoint in `checkpoint_folder`, which the caller has chosen for exactly these
     parameters, inputs and code, and removes after success.
     """
-    four_bit = {phase.four_bit and entry.four_bit for phase in phases}
-    if len(four_bit) > 1:
-        raise RecipeError(
-            "phases over different bases (one in 4 bits, one not) are not supported; give all phases the same four_bit"
-        )
-    device = pick_device(machine.device)
+    device = own_device(pick_device(machine.device))
     family = family_named(entry.family)
     bf16 = settings.precision == "bf16" or (settings.precision == "auto" and has_bf16_matmul(device))
-    dtype = torch.bfloat16 if bf16 and device.type == "cuda" else torch.float32
-    base: Any = load_model(entry, device=device, dtype=dtype, four_bit=four_bit.pop(), attention=machine.attention)
-    check_phases(family, base, phases)
-    model = attach_lora(family, base, phases, lora, entry, settings.seed)
+    check_tracker(machine.tracker)
+    check_optimizer(settings.optimizer, device)
+    check_bases(family, phases, entry)
+    _check_dealt(phases, entry)
     processor = load_processor(entry)
     encoder = Encoder(processor, family.end_of_turn)
+    vision = family.pictures(processor)
     course = _Course(
         family=family,
         entry=entry,
+        phases=phases,
+        lora=lora,
         settings=settings,
         machine=machine,
         device=device,
         bf16=bf16,
         processor=processor,
         encoder=encoder,
+        vision=vision,
         pictures=pictures,
-        training=conversation_dataset(training),
-        validation=conversation_dataset(validation),
+        training=_measured(training, encoder, vision, pictures),
+        validation=_measured(validation, encoder, vision, pictures),
+        sample=sample_of(validation, settings.generated, encoder, pictures),
     )
-    summaries = []
+    summaries: list[dict[str, Any]] = []
+    trained: dict[str, torch.Tensor] = {}  # by all phases so far
+    model: Any = None
     for number, phase in enumerate(phases):
+        four_bit = in_four_bit(phase, entry)
+        if model is None or is_sharded() or four_bit != in_four_bit(phases[number - 1], entry):
+            del model  # before its successor takes the same memory
+            model = _fresh_model(course, four_bit)
+            put_weights(model, trained, f"phase {phase.name}", exact=True)
         checkpoints = PhaseCheckpoints(checkpoint_folder / f"{number}-{phase.name}")
-        finished = checkpoints.finished()
-        if finished is None:
-            finished = _train_phase(course, model, phase, checkpoints)
-        weights, summary = finished
-        put_weights(model, weights, f"phase {phase.name}")
+        weights, summary = checkpoints.finished() or _train_phase(course, model, phase, checkpoints)
+        trained |= weights
         summaries.append(summary)
-    write_adapter(out, family, model, phases, entry)
-    return Trained(
-        metrics={
-            "phases": {phase.name: summary["metrics"] for phase, summary in zip(phases, summaries, strict=True)},
-            "best_validation_loss": summaries[-1]["metrics"]["best_validation_loss"],
-        },
-        curves=_joined([summary["curve"] for summary in summaries], phases),
+        if not is_sharded():
+            put_weights(model, weights, f"phase {phase.name}", exact=True)
+    if is_main():
+        if is_sharded():
+            model = _fresh_model(course, four_bit=False)
+            put_weights(model, trained, str(out), exact=True)
+        write_adapter(out, family, model, phases, entry)
+    return _trained({phase.name: summary for phase, summary in zip(phases, summaries, strict=True)})
+
+
+def _trained(summaries: Mapping[str, Mapping[str, Any]]) -> Trained:
+    metrics: dict[str, Any] = {"phases": {name: summary["metrics"] for name, summary in summaries.items()}}
+    last = next(reversed(metrics["phases"].values()))
+    metrics |= {key: last[key] for key in ("best_validation_loss", "best_validation_accuracy") if key in last}
+    return Trained(metrics, joined({name: summary["curve"] for name, summary in summaries.items()}))
+
+
+def _check_dealt(phases: Sequence[Phase], entry: ModelEntry) -> None:
+    for phase in phases:
+        if is_sharded() and in_four_bit(phase, entry):
+            raise RecipeError(
+                f"phase {phase.name}: four_bit: true, and 4-bit weights cannot be dealt among processes; set runtime.launcher to ddp"
+            )
+
+
+def _fresh_model(course: _Course, four_bit: bool) -> PreTrainedModel | PeftModel:
+    """The base with every phase's adapters on it, which change nothing yet."""
+    base: Any = load_model(
+        course.entry,
+        # What is dealt among GPUs may be too large for one: each takes its part from the CPU's memory.
+        device=torch.device("cpu") if is_sharded() else course.device,
+        dtype=torch.bfloat16 if course.bf16 and course.device.type == "cuda" else torch.float32,
+        four_bit=four_bit,
+        attention=course.machine.attention,
     )
+    check_phases(course.family, base, course.phases, course.lora)
+    return attach_lora(course.family, base, course.phases, course.lora, course.entry, course.settings.seed)
 
 
 def _train_phase(
     course: _Course, model: PreTrainedModel | PeftModel, phase: Phase, checkpoints: PhaseCheckpoints
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    settings, entry = course.settings, course.entry
+    settings = course.settings
     counts: dict[str, int] = {}
 
     def prepare(prepared: nn.Module) -> list[ParameterGroup]:
         counts.update(set_trainable(course.family, prepared, phase))
-        return parameter_groups(course.family, prepared, phase, entry.rate_scale, settings.weight_decay)
+        scale, ratio = _rate_scale(course), course.lora.b_rate_ratio
+        return parameter_groups(course.family, prepared, phase, scale, settings.weight_decay, ratio)
 
-    lengths = [_length(course, example) for example in course.training]
-    held_out = [_length(course, example) for example in course.validation]
+    lengths, held_out = list(course.training[TOKENS]), list(course.validation[TOKENS])
+    budget = settings.pack_tokens if settings.packing else None
+    check_lengths({"train": lengths, "validation": held_out}, budget, model.config.text_config.max_position_embeddings)
     visual = _visual_tokens(course, model, phase)
+    rows = _rows(course, lengths, held_out)
+    collator: Any = Collator(course.vision, course.encoder, course.pictures, visual)
+    if process_count() > 1 and visual is None and rows.training[-1]["images"]:
+        collator = WithPicture(collator, rows.training[-1])
+    if budget is not None:
+        collator = PackingCollator(collator, budget, rope_index_of(model))
+    watcher = None
+    if is_main():
+        resumed = checkpoints.latest() is not None
+        watcher = tracker(course.machine.tracker, course.machine.tracker_folder, phase.name, resumed)
     trainer = PhaseTrainer(
         args=_arguments(course, phase, checkpoints.folder),
         prepare=prepare,
@@ -177,65 +236,106 @@ def _train_phase(
         batch=settings.batch,
         evaluations=settings.evaluations,
         saves=settings.checkpoints,
+        best_by=settings.best_by,
         patience=settings.patience,
+        sample=course.sample,
+        optimizer=settings.optimizer,
         checkpoints=checkpoints,
-        progress_bar=course.machine.progress,
+        progress_bar=course.machine.progress and is_main(),
+        watchers=[watcher] if watcher is not None else [],
         model=model,
-        data_collator=Collator(course.processor, course.encoder, course.pictures, visual),
-        train_dataset=course.training,
-        # By length, so that little of a batch is padding.
-        eval_dataset=course.validation.select(sorted(range(len(held_out)), key=lambda row: held_out[row])),
+        data_collator=collator,
+        train_dataset=rows.training,
+        eval_dataset=rows.validation,
         processing_class=course.processor,
     )
     unseen = sees_frozen(phase) and visual is None
-    with tower_without_graph(course.family, model) if unseen else contextlib.nullcontext():
+    tower = tower_without_graph(course.family, model) if unseen else contextlib.nullcontext()
+    attention = attending_apart(model) if settings.packing else contextlib.nullcontext()
+    # PEFT would bring the input of every adapter to fp32, and autocast straight back to bf16: 9 % of a step on two cores for the same bits.
+    with tower, attention, disable_input_dtype_casting(model, active=course.bf16):
         weights = trainer.run()
-    history = trainer.state.log_history
-    summary = {
-        "metrics": {
-            "trainable_parameters": counts,
-            "steps": trainer.state.global_step,
-            "best_step": trainer.progress.best_step,
-            "best_validation_loss": trainer.progress.best_loss,
-            "final_validation_loss": [row["eval_loss"] for row in history if "eval_loss" in row][-1],
-            "final_train_loss": [row["loss"] for row in history if "loss" in row][-1],
-            "supervised_tokens": trainer.progress.supervised_tokens,
-            "training_questions": len(course.training),
-            "validation_questions": len(course.validation),
-        },
-        "curve": _curve(history),
-    }
-    checkpoints.finish(weights, summary)
+    summary = _summary(course, phase, trainer, counts)
+    if is_main():
+        checkpoints.finish(weights, summary)
+    trainer.accelerator.wait_for_everyone()
     return weights, summary
+
+
+def _summary(course: _Course, phase: Phase, trainer: PhaseTrainer, counts: Mapping[str, int]) -> dict[str, Any]:
+    history, progress = trainer.state.log_history, trainer.progress
+    metrics = {
+        "trainable_parameters": counts,
+        "learning_rates": {name: plan.rate * _rate_scale(course) for name, plan in phase.components.items()},
+        "steps": trainer.state.global_step,
+        "best_step": progress.best_step,
+        "best_validation_loss": progress.best_loss,
+        "final_validation_loss": [row["eval_loss"] for row in history if "eval_loss" in row][-1],
+        "final_train_loss": [row["loss"] for row in history if "loss" in row][-1],
+        "supervised_tokens": progress.supervised_tokens,
+        "training_questions": len(course.training),
+        "validation_questions": len(course.validation),
+    }
+    if progress.best_accuracy is not None:
+        metrics["best_validation_accuracy"] = progress.best_accuracy
+        metrics["generated_questions"] = len(course.sample.questions)
+    return {"metrics": metrics, "curve": curve_of(history)}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rows:
+    """What the trainer reads; with several processes both end in the filler row."""
+
+    training: Dataset
+    validation: Dataset
+
+
+def _rows(course: _Course, lengths: Sequence[int], held_out: Sequence[int]) -> _Rows:
+    # By length, so that little of a batch is padding.
+    by_length = sorted(range(len(held_out)), key=lambda row: held_out[row])
+    if process_count() == 1:
+        return _Rows(course.training, course.validation.select(by_length))
+    # The cheapest row with a picture, where there is one.
+    images = course.training["images"]
+    filler = course.training[min(range(len(lengths)), key=lambda row: (not images[row], lengths[row]))]
+    validation = with_filler(course.validation, filler).select([*by_length, len(by_length)])
+    return _Rows(with_filler(course.training, filler), validation)
 
 
 def _visual_tokens(course: _Course, model: PreTrainedModel | PeftModel, phase: Phase) -> FrozenFeatures | None:
     """The visual tokens of all pictures where the phase never touches what makes them, and memory allows; else None."""
-    if not sees_frozen(phase):
+    if not sees_frozen(phase) or is_sharded():
         return None
-    names = sorted({row[0] for split in (course.training, course.validation) for row in split["images"]})
-    if not features_fit(course.processor, course.pictures, names, model.config.text_config.hidden_size):
+    names = sorted({name for split in (course.training, course.validation) for row in split["images"] for name in row})
+    if not names or not features_fit(course.vision, course.pictures, names, model.config.text_config.hidden_size):
         return None
     autocast = torch.autocast(course.device.type, torch.bfloat16) if course.bf16 else contextlib.nullcontext()
-    return frozen_features(model, course.processor, course.pictures, names, autocast)
+    return frozen_features(model, course.vision, course.pictures, names, autocast)
 
 
-def _length(course: _Course, example: Mapping[str, Any]) -> int:
-    picture = course.pictures.open(example["images"][0])
-    text = course.encoder.encode(*texts_of(example))
-    return len(text.ids) - 1 + visual_length(course.processor.image_processor, picture)
+def _measured(questions: Sequence[Question], encoder: Encoder, vision: VisionInputs, pictures: Pictures) -> Dataset:
+    """The questions as conversations, with their numbers of tokens."""
+    rows = conversation_dataset(questions)
+    return rows.add_column(TOKENS, [row_length(row, encoder, vision, pictures) for row in rows])
+
+
+def _rate_scale(course: _Course) -> float:
+    """What the recipe's rates are multiplied by, for the size of the model and of the batch."""
+    return course.entry.rate_scale * rate_factor(course.settings)
 
 
 def _arguments(course: _Course, phase: Phase, folder: Path) -> SFTConfig:
     settings, entry, machine = course.settings, course.entry, course.machine
-    micro_batch, accumulation = division(settings.batch, entry.micro_batch)
+    # The collator deals a whole step's examples to rows, and the rows go through the model one by one.
+    together = settings.batch if settings.packing else entry.micro_batch
+    micro_batch, accumulation = division(settings.batch, together, process_count())
     return SFTConfig(
         output_dir=str(folder),
         per_device_train_batch_size=micro_batch,
-        per_device_eval_batch_size=micro_batch,
+        per_device_eval_batch_size=min(micro_batch, entry.micro_batch),
         gradient_accumulation_steps=accumulation,
         num_train_epochs=settings.epochs * phase.epochs,
-        learning_rate=max(getattr(plan, "rate", 0.0) for plan in phase.components.values()) * entry.rate_scale,
+        learning_rate=max(plan.rate for plan in phase.components.values()) * _rate_scale(course),
         lr_scheduler_type=settings.scheduler if settings.scheduler != "constant" else "constant_with_warmup",
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
@@ -256,86 +356,38 @@ def _arguments(course: _Course, phase: Phase, folder: Path) -> SFTConfig:
         save_strategy="no",
         logging_strategy="no",
         disable_tqdm=True,
-        report_to=_tracker(machine.tracker),
+        report_to="none",
         run_name=phase.name,
+        # Every process has a picture in every micro-batch (see shares), so all parameters are used; searching for unused ones costs time,
+        # and cannot be done under gradient checkpointing.
+        ddp_find_unused_parameters=not any(course.training["images"]),
+        ddp_broadcast_buffers=False,  # none of them changes
     )
 
 
-def division(batch: int, micro_batch: int) -> tuple[int, int]:
-    """How an effective batch is taken: the micro-batch, and how many of them. Raises RecipeError where it does not divide.
+def division(batch: int, micro_batch: int, processes: int = 1) -> tuple[int, int]:
+    """How an effective batch is taken by each process: the micro-batch, and how many of them.
+
+    Raises RecipeError where it does not divide.
 
     >>> division(32, 8)
     (8, 4)
     >>> division(4, 16)
     (4, 1)
+    >>> division(32, 32, processes=4)
+    (8, 1)
     """
-    if batch <= micro_batch:
-        return batch, 1
-    if batch % micro_batch:
+    if batch % processes:
         raise RecipeError(
-            f"train.batch = {batch}: not a multiple of models.<name>.micro_batch = {micro_batch}; change one of them"
+            f"train.batch = {batch}: not a multiple of the {processes} processes that share it; change it"
         )
-    return micro_batch, batch // micro_batch
-
-
-def _tracker(name: str) -> str:
-    if name == "none":
-        return name
-    if importlib.util.find_spec(name) is None:
+    own = batch // processes
+    if own <= micro_batch:
+        return own, 1
+    if own % micro_batch:
         raise RecipeError(
-            f"runtime.tracker = {name}: that package is not installed; pip install {name}, or set it to none"
+            f"train.batch = {batch}: not a multiple of models.<name>.micro_batch = {micro_batch}"
+            + (f" times {processes} processes" if processes > 1 else "")
+            + "; change one of them"
         )
-    # Its files hold times and hosts, so they are no outputs; checkpoints are removed, so they must not lie there either.
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", _TRACKER_FOLDER)
-    return name
-
-
-def _curve(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    rows: dict[int, dict[str, Any]] = {}
-    for entry in history:
-        for key, name in (("loss", "train_loss"), ("eval_loss", "validation_loss")):
-            if key in entry:
-                rows.setdefault(entry["step"], {})[name] = round(entry[key], 6)
-    return [{"step": step, **rows[step]} for step in sorted(rows)]
-
-
-def _joined(curves: Sequence[list[dict[str, Any]]], phases: Sequence[Phase]) -> list[dict[str, Any]]:
-    """The phases' curves one behind the other, steps counted on."""
-    joined, before = [], 0
-    for curve, phase in zip(curves, phases, strict=True):
-        joined += [{**row, "step": row["step"] + before, "phase": phase.name} for row in curve]
-        before += curve[-1]["step"]
-    return joined
-
-
-def write_curves(path: Path, curves: Sequence[Mapping[str, Any]]) -> None:
-    """Write the loss curves as CSV: step, phase, train_loss, validation_loss (empty between evaluations)."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(
-            file, ["step", "phase", "train_loss", "validation_loss"], restval="", lineterminator="\n"
-        )
-        writer.writeheader()
-        writer.writerows(curves)
-
-
-def write_adapter(
-    out: Path, family: Family, model: PreTrainedModel | PeftModel, phases: Sequence[Phase], entry: ModelEntry
-) -> None:
-    """Write what was trained, and which base it belongs to, into the folder `out`."""
-    full = {name for phase in phases for name, plan in phase.components.items() if plan.train == "full"}
-    weights = {}
-    for name, parameter in model.named_parameters():
-        if not is_adapter(name) and component_of(family, name) in full:
-            weights[plain_name(name).replace(".base_layer.", ".")] = parameter.detach().cpu()
-    if weights:
-        write_weights(out / FULL_WEIGHTS_FILE, weights)
-    if isinstance(model, PeftModel):
-        # Embeddings are not adapted; the automatic choice asks the hub whether they are.
-        model.save_pretrained(str(out), safe_serialization=True, save_embedding_layers=False)
-        (out / "README.md").unlink(missing_ok=True)
-        config_file = out / "adapter_config.json"
-        config = json.loads(config_file.read_text(encoding="utf-8"))
-        if isinstance(config["target_modules"], list):
-            config["target_modules"].sort()
-        config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    write_adapter_base(out, entry)
+    return micro_batch, own // micro_batch

@@ -2,21 +2,24 @@
 
 TRL and transformers run the loop: accumulation, clipping, mixed precision, schedules, devices, trackers, resuming. What is ours:
 
-- the loss: the mean over all supervised tokens of an optimiser step, whatever its division into micro-batches, with logits computed
-  at supervised positions only (TRL's fused head scores every position where there is no Triton: on a CPU that is most of a step);
+- the loss: the mean over all supervised tokens of an optimiser step, whatever its division into micro-batches or packed rows, with
+  logits computed at supervised positions only (TRL's fused head scores every position where there is no Triton: on a CPU that is most of
+  a step);
 - the order of samples: batches of like length, shuffled by seed and epoch, the same after a resume;
 - the parameter groups: each component at its own rate;
-- evaluations at evenly spaced steps, the validation loss being a mean over tokens, and the best weights kept;
-- checkpoints that hold every trained weight, not only LoRA.
+- evaluations: the validation loss, a mean over tokens, and the accuracy of a sample of answers, where wanted;
+- the curves of each component: its rate, its gradient's norm, its weights' norm;
+- checkpoints that hold every trained weight, not only LoRA;
+- the same from several processes as from one (see shares).
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import random
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,29 +28,22 @@ from datasets import Dataset
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
-from torch.utils.data import Sampler
-from tqdm import tqdm
-from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from torch.utils.data import Sampler, SequentialSampler
+from transformers import PrinterCallback, TrainerCallback
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from diagramlens.models.loading import put_weights
+from diagramlens.training.callbacks import Bar, BestBy, Conductor, Progress, Timetable
 from diagramlens.training.checkpoints import WEIGHTS, PhaseCheckpoints, read_progress, write_weights
 from diagramlens.training.conversation import IGNORED
+from diagramlens.training.curves import component_figures
+from diagramlens.training.generation import Sample, generation_metrics
+from diagramlens.training.optimizers import OptimizerName, build_optimizer
+from diagramlens.training.packing import rows_of, silent
 from diagramlens.training.phases import ParameterGroup, trained_weights
-
-CURVE_POINTS = 200
-
-
-def evenly(total: int, times: int) -> set[int]:
-    """`times` of the steps 1 … total, evenly spaced and ending with the last.
-
-    >>> sorted(evenly(10, 4))
-    [3, 5, 8, 10]
-    """
-    times = min(times, total)
-    return {math.ceil(total * index / times) for index in range(1, times + 1)}
+from diagramlens.training.shares import Shared
 
 
 class LikeLengths(Sampler[int]):
@@ -85,25 +81,19 @@ class LikeLengths(Sampler[int]):
         return iter([index for group in whole + rest for index in group])
 
 
-@dataclasses.dataclass
-class Progress:
-    """What a phase has come to: written into every checkpoint."""
-
-    best_loss: float = math.inf
-    best_step: int | None = None
-    evaluations_without_gain: int = 0
-    supervised_tokens: int = 0
-
-
 class PhaseTrainer(SFTTrainer):
     """One phase of a recipe. Its arguments beside SFTTrainer's:
 
-    `groups` are the parameters with their rates; `lengths` the training samples' numbers of tokens; `batch` the effective batch;
-    `checkpoints` where a killed phase resumes from; `prepare` is called once TRL has set the model up, to switch gradients on (TRL
-    casts the adapters of a 4-bit base to bf16, which loses small steps, and this casts them back).
+    `prepare` is called once TRL has set the model up, to switch gradients on (TRL casts the adapters of a 4-bit base to bf16, which loses
+    small steps, and this casts them back), and gives the parameters with their rates; `lengths` are the training samples' numbers of
+    tokens; `batch` is the effective batch; `sample` the questions to answer at each evaluation; `checkpoints` where a killed phase resumes
+    from; `watchers` further callbacks. With several processes both data sets end in the filler row (see shares).
     """
 
-    model: Any  # transformers allows None there, for models made by a function
+    # transformers allows None there: for models made by a function, before training, without a processor
+    model: Any
+    optimizer: Any
+    processing_class: Any
 
     def __init__(
         self,
@@ -114,9 +104,13 @@ class PhaseTrainer(SFTTrainer):
         batch: int,
         evaluations: int,
         saves: int,
+        best_by: BestBy,
         patience: int | None,
+        sample: Sample,
+        optimizer: OptimizerName,
         checkpoints: PhaseCheckpoints,
         progress_bar: bool,
+        watchers: Sequence[TrainerCallback] = (),
         **named: Any,
     ) -> None:
         # One process drives one GPU. With several in view transformers would take DataParallel, which TRL refuses.
@@ -125,28 +119,72 @@ class PhaseTrainer(SFTTrainer):
         self.model_accepts_loss_kwargs = True  # so that the trainer counts the supervised tokens of a whole step
         self.loss_is_scaled_for_ga: Any = True
         self._groups = prepare(self.model)
+        self._optimizer_name = optimizer
         self._order = LikeLengths(lengths, batch, self.args.seed)
+        self._sample = sample
+        self._figures: dict[str, float] = {}
         self.checkpoints = checkpoints
         self.progress = Progress()
         self.remove_callback(PrinterCallback)
         steps = math.ceil(math.ceil(len(lengths) / batch) * self.args.num_train_epochs)
-        self.add_callback(
-            _Timetable(self, evenly(steps, evaluations), evenly(steps, saves), evenly(steps, CURVE_POINTS), patience)
-        )
+        self._timetable = Timetable.of(steps, evaluations, saves)
+        self.add_callback(Conductor(self, self._timetable, best_by, patience))
         if progress_bar:
-            self.add_callback(_Bar(self))
+            self.add_callback(Bar(self))
+        for watcher in watchers:
+            self.add_callback(watcher)
 
     def run(self) -> dict[str, torch.Tensor]:
-        """Train, from the latest complete checkpoint where there is one. Returns the trained weights with the lowest validation loss."""
-        latest = self.checkpoints.latest()
+        """Train, from the latest complete checkpoint where there is one. Returns the trained weights of the best evaluation."""
+        with self.accelerator.main_process_first():  # it removes incomplete ones
+            latest = self.checkpoints.latest()
         if latest is not None:
             self.progress = Progress(**read_progress(latest))
+            put_weights(self.model, load_file(latest / WEIGHTS), str(latest / WEIGHTS))
         self.train(resume_from_checkpoint=str(latest) if latest is not None else None)
-        # Takes accelerate's autocast off the model's forward, for the phase that comes next.
+        # Takes accelerate's autocast off the model's forward, and what waits for other processes off its gradients, for the phase that
+        # comes next.
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
+        self.model_wrapped = self.model
+        self.accelerator.free_memory()
+        self.accelerator.wait_for_everyone()
         return load_file(self.checkpoints.best_file(self.progress.best_step))
 
+    def keep_best(self, step: int) -> None:
+        """Keep the trained weights as they are now, after that step, as the best."""
+        weights = trained_weights(self.model)
+        if self.args.should_save:
+            write_weights(self.checkpoints.best_file(step), weights)
+
     # ---- the loss
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """Forward and backward of a micro-batch, one packed row after the other, their gradients added up. Returns the sum of losses."""
+        rows, state = self._rows(inputs), self.accelerator.gradient_state
+        last = self.accelerator.sync_gradients  # whether the optimiser steps after this micro-batch
+        losses = []
+        for number, row in enumerate(rows, 1):
+            whole = number == len(rows)
+            # Processes add up their gradients once; DeepSpeed reads from the state alone when that is.
+            state._set_sync_gradients(last and whole)
+            waits = not whole and not self.is_deepspeed_enabled
+            with self.accelerator.no_sync(model) if waits else contextlib.nullcontext():
+                losses.append(super().training_step(model, row, num_items_in_batch))
+        return torch.stack(losses).sum()
+
+    def _rows(self, inputs: dict[str, Any]) -> list[dict[str, Any]]:
+        """What goes through the model at once, equally often in all processes, since each pass is computed by all of them together."""
+        rows = rows_of(inputs)
+        if self.accelerator.num_processes > 1:
+            own = torch.tensor([len(rows)], device=self.args.device)
+            rows += [silent(rows[0])] * (int(self.accelerator.gather(own).max()) - len(rows))
+        return rows
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """What transformers estimates for a batch, its packed rows taken together."""
+        return sum(super(PhaseTrainer, self).floating_point_ops(row) for row in rows_of(inputs))
 
     def compute_loss(
         self,
@@ -157,8 +195,10 @@ class PhaseTrainer(SFTTrainer):
     ) -> torch.Tensor:
         """Sum of the negative log-likelihoods of this micro-batch, over the supervised tokens of the whole optimiser step."""
         summed, count = self._summed_loss(model, inputs)
-        self.progress.supervised_tokens += int(count)
         loss = summed / (num_items_in_batch if num_items_in_batch is not None else count)
+        if not loss.requires_grad:
+            # Rows without a picture, where only what sees is trained: they teach nothing.
+            loss.requires_grad_()
         # Several processes: the count is theirs together, and their gradients are averaged.
         return loss * self.accelerator.num_processes
 
@@ -179,128 +219,101 @@ class PhaseTrainer(SFTTrainer):
     def evaluate(
         self, eval_dataset: Dataset | None = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """Mean negative log-likelihood of a supervised token of the validation set, in nats, as `eval_loss`."""
+        """`eval_loss`, the mean negative log-likelihood of a supervised token of the validation set in nats, and what the answers to the
+        sample are worth: `eval_accuracy` and the grader's scores."""
         self.model.eval()
         total = torch.zeros(2, dtype=torch.float64, device=self.args.device)
         with torch.no_grad():
             for inputs in self.get_eval_dataloader(eval_dataset):
-                inputs = self._prepare_inputs(inputs)
-                with self.compute_loss_context_manager():
-                    summed, count = self._summed_loss(self.model, inputs)
-                total += torch.stack([summed, count]).double()
+                for row in self._rows(self._prepare_inputs(inputs)):
+                    with self.compute_loss_context_manager():
+                        summed, count = self._summed_loss(self.model, row)
+                    total += torch.stack([summed, count]).double()
         total = self.accelerator.reduce(total, reduction="sum")
-        metrics = {f"{metric_key_prefix}_loss": float(total[0] / total[1])}
+        with self.compute_loss_context_manager():
+            answered = generation_metrics(
+                self.model,
+                self.processing_class,
+                self._sample,
+                self.args.per_device_eval_batch_size,
+                self.accelerator,
+            )
+        measured = {"loss": float(total[0] / total[1]), **answered}
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in measured.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     # ---- order and rates
 
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
+    ) -> tuple[list[Any], torch.Tensor | int | None]:
+        """The micro-batches of this process for one step, and the number of supervised tokens in those of all processes."""
+        batches, count = super().get_batch_samples(epoch_iterator, num_batches, device)
+        self.progress.supervised_tokens += int(count or 0)
+        return batches, count
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Have the order of that epoch. (accelerate does not reach the sampler of several processes in an epoch that is resumed.)"""
+        self._order.set_epoch(epoch)
+
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int]:
-        return self._order
+        return self._shared(self._order, self.args.per_device_train_batch_size)
+
+    def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler[int]:
+        rows = len(eval_dataset) - (self.args.world_size > 1)
+        return self._shared(SequentialSampler(range(rows)), self.args.per_device_eval_batch_size)
+
+    def _shared(self, order: Any, micro_batch: int) -> Sampler[int]:
+        processes = self.args.world_size
+        return order if processes == 1 else Shared(order, filler=len(order), share=micro_batch * processes)
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """AdamW over the phase's parameter groups."""
+        """The one that `train.optimizer` names, over the phase's parameter groups."""
         if self.optimizer is None:
-            groups = [
-                {"params": list(group.parameters), "lr": group.rate, "weight_decay": group.weight_decay}
-                for group in self._groups
-            ]
-            self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.999), eps=1e-8, fused=True)
+            self.optimizer = build_optimizer(self._optimizer_name, self._groups)
         return self.optimizer
+
+    # ---- curves
+
+    def _clip_grad_norm(self, model: nn.Module) -> Any:
+        # The last moment at which gradients are whole, and the rates still those of this step. (DeepSpeed keeps gradients to itself.)
+        if not self.is_deepspeed_enabled:
+            groups = self.optimizer.param_groups
+            for parameter in (parameter for group in groups for parameter in group["params"]):
+                if parameter.grad is None:
+                    # A step without pictures, or all of it: the gradient is zero, and AdamW is to take it as such however rows are divided.
+                    parameter.grad = torch.zeros_like(parameter)
+            if self.state.global_step + 1 in self._timetable.points:
+                self._figures = component_figures(groups)
+        return super()._clip_grad_norm(model)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log, for the curves and a tracker; the components' figures go with the training loss."""
+        if "loss" in logs:
+            logs |= self._figures
+        super().log(logs, start_time)
 
     # ---- checkpoints
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None: a model card holds versions and dates."""
 
-    def _save(self, output_dir: str | None = None, state_dict: Mapping[str, Any] | None = None) -> None:
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Write the trained weights into a checkpoint's folder."""
         folder = Path(output_dir or self.args.output_dir or ".")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_weights(folder / WEIGHTS, trained_weights(self.model))
+        weights = trained_weights(self.model)
+        if self.args.should_save:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_weights(folder / WEIGHTS, weights)
+        self.accelerator.wait_for_everyone()  # each process puts its random state beside them
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
-        self.checkpoints.complete(self.state.global_step, dataclasses.asdict(self.progress))
+        self.accelerator.wait_for_everyone()
+        if self.args.should_save:
+            self.checkpoints.complete(self.state.global_step, dataclasses.asdict(self.progress))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        weights_file = Path(resume_from_checkpoint) / WEIGHTS
-        put_weights(self.model, load_file(weights_file), str(weights_file))
-
-
-class _Timetable(TrainerCallback):
-    """Says after which steps to log, evaluate and save, keeps the best weights, and stops when patience is out."""
-
-    def __init__(
-        self, trainer: PhaseTrainer, evaluations: set[int], saves: set[int], points: set[int], patience: int | None
-    ) -> None:
-        self._trainer = trainer
-        self._evaluations = evaluations
-        self._saves = saves
-        self._points = points
-        self._patience = patience
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> TrainerControl:
-        step = state.global_step
-        control.should_log = step in self._points or step in self._evaluations
-        control.should_evaluate = step in self._evaluations
-        # After the last step the phase is finished, and its result is kept instead.
-        control.should_save = step in self._saves and step < state.max_steps
-        return control
-
-    def on_evaluate(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **named: Any,
-    ) -> TrainerControl:
-        progress, loss = self._trainer.progress, named["metrics"]["eval_loss"]
-        if loss < progress.best_loss:
-            progress.best_loss, progress.best_step, progress.evaluations_without_gain = loss, state.global_step, 0
-            write_weights(self._trainer.checkpoints.best_file(state.global_step), trained_weights(self._trainer.model))
-        else:
-            progress.evaluations_without_gain += 1
-        if self._patience is not None and progress.evaluations_without_gain >= self._patience:
-            control.should_training_stop = True
-        return control
-
-
-class _Bar(TrainerCallback):
-    """A progress bar over steps: time left, supervised tokens a second, the last losses."""
-
-    def __init__(self, trainer: PhaseTrainer) -> None:
-        self._trainer = trainer
-        self._bar: Any = None
-        self._shown: dict[str, str] = {}
-        self._tokens_before = 0
-
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        interval = 0.2 if sys.stderr.isatty() else 30.0
-        self._tokens_before = self._trainer.progress.supervised_tokens
-        self._bar = tqdm(
-            desc="train", total=state.max_steps, initial=state.global_step, unit=" step", mininterval=interval
-        )
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        tokens = self._trainer.progress.supervised_tokens - self._tokens_before
-        self._shown["tok/s"] = f"{tokens / max(self._bar.format_dict['elapsed'], 1e-9):.0f}"
-        self._bar.set_postfix(self._shown, refresh=False)
-        self._bar.update(state.global_step - self._bar.n)
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: Mapping[str, float] | None = None,
-        **_: Any,
-    ) -> None:
-        for key, name in (("loss", "loss"), ("eval_loss", "validation")):
-            if logs and key in logs:
-                self._shown[name] = f"{logs[key]:.3f}"
-
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._bar.close()
+        """Nothing: `run` has put the weights where they belong before the model was dealt among processes."""

@@ -26,8 +26,12 @@ class Segment:
     start: Point
     end: Point
     label: str = ""  # what is printed beside it; empty: its name
-    voltage: str = ""  # + and - are printed beside it, + at `start`, and this name between them (but for "vo", which only marks)
-    current: str = ""  # an arrow from `start` to `end` is printed on its lead, with this name (but for "io", which only marks)
+    voltage: str = (
+        ""  # + and - are printed beside it, + at `start`, and this name between them (but for "vo", which only marks)
+    )
+    current: str = (
+        ""  # an arrow from `start` to `end` is printed on its lead, with this name (but for "io", which only marks)
+    )
     control: str = ""
 
 

@@ -1,0 +1,90 @@
+"""`diagramlens check`: is params.yaml right, and what does it select? With --forward and --overfit also: does that train?
+
+Alone it reads params.yaml and the headers of the pictures, in a fraction of a second. Torch is imported only where a model is wanted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from diagramlens.checking.budget import budget_warnings, picture_sizes
+from diagramlens.params import PARAMS_FILE, Params, ParamsError, load_params
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `diagramlens check`."""
+    parser.add_argument(
+        "--params", type=Path, default=PARAMS_FILE, metavar="FILE", help=f"the file to check (default: {PARAMS_FILE})"
+    )
+    parser.add_argument(
+        "--forward", action="store_true", help="send one batch of the training split through the model, and show it"
+    )
+    parser.add_argument(
+        "--overfit",
+        type=_count,
+        metavar="N",
+        help="learn N samples by heart with the recipe as it is: tests the wiring",
+    )
+    parser.add_argument("--steps", type=_count, default=300, help="of --overfit at most (default: 300)")
+    parser.add_argument("--seconds", type=_count, default=300, help="of --overfit at most (default: 300)")
+    parser.add_argument(
+        "--target", type=float, default=0.05, help="nats a token at which samples are learnt (default: 0.05)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what the file selects, or what was tried, and return 0; 1 where the file is wrong or the trial failed."""
+    try:
+        params = load_params(args.params)
+    except ParamsError as error:
+        for problem in error.problems:
+            print(f"diagramlens check: {problem}", file=sys.stderr)
+        return 1
+    for warning in budget_warnings(params.model, params.selected_model, picture_sizes(Path("data/diagrams"))):
+        print(f"diagramlens check: warning: {warning}", file=sys.stderr)
+    if args.forward or args.overfit:
+        return _try(args, params)
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # keep the order of params.yaml
+    print(f"# {args.params} is right. What it selects, and what the stages are given:")
+    writer.dump(resolved(params), sys.stdout)
+    return 0
+
+
+def resolved(params: Params) -> dict[str, Any]:
+    """The parameters as the stages see them: the three selected entries under the names of their axes, then the groups."""
+    content = params.model_dump()
+    chosen = {
+        "domain": {params.domain: params.selected_domain.model_dump()},
+        "model": {params.model: params.selected_model.model_dump()},
+        "recipe": {params.recipe: params.selected_recipe.model_dump()},
+    }
+    groups = {key: value for key, value in content.items() if key not in (*chosen, "domains", "models", "recipes")}
+    return chosen | groups
+
+
+def _try(args: argparse.Namespace, params: Params) -> int:
+    from diagramlens.checking import trial
+    from diagramlens.inspecting.out_of_memory import Use, out_of_memory_advice
+    from diagramlens.models.loading import quiet_libraries
+
+    use = Use("train", params.model, params.selected_model, params.selected_recipe, params.lora, params.train)
+    with quiet_libraries(), out_of_memory_advice(use):
+        session = trial.open_session(params)
+        right = trial.show_forward(session) if args.forward else True
+        if args.overfit:
+            right &= trial.show_overfit(session, args.overfit, trial.Bounds(args.target, args.steps, args.seconds))
+    return 0 if right else 1
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number

@@ -1,0 +1,138 @@
+"""What trying a recipe on real samples needs: the model as the recipe trains it, and batches of the training split."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch.nn import functional
+from transformers import PreTrainedModel, ProcessorMixin
+
+from diagramlens.models.families import Family, family_named
+from diagramlens.models.loading import (
+    check_source,
+    has_bf16_matmul,
+    load_model,
+    load_processor,
+    pick_device,
+    put_weights,
+)
+from diagramlens.params import Params, Phase
+from diagramlens.records import DiagramLensError, Question
+from diagramlens.training.conversation import IGNORED, Collator, Encoder, Pictures, conversation_dataset, read_questions
+from diagramlens.training.optimizers import check_optimizer
+from diagramlens.training.phases import (
+    attach_lora,
+    check_bases,
+    check_phases,
+    in_four_bit,
+    sees_frozen,
+    set_trainable,
+    tower_without_graph,
+)
+
+DIAGRAMS = Path("data/diagrams")
+TRAINING = Path("data/split/train.parquet")
+_STAGES = {DIAGRAMS: "generate", TRAINING: "split"}
+
+
+class CheckError(DiagramLensError):
+    """What a check needs and does not find."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """Everything of a check but the model: it is made anew where a phase wants another base."""
+
+    params: Params
+    family: Family
+    device: torch.device
+    bf16: bool
+    processor: ProcessorMixin
+    encoder: Encoder
+    collator: Collator
+    questions: list[Question]
+
+    @property
+    def phases(self) -> list[Phase]:
+        """The recipe's."""
+        return self.params.selected_recipe.phases
+
+    def batch(self, questions: Sequence[Question]) -> dict[str, torch.Tensor]:
+        """These questions as the train stage collates them, on the device."""
+        rows = list(conversation_dataset(questions))
+        return {name: tensor.to(self.device) for name, tensor in self.collator(rows).items()}
+
+    def precision(self) -> contextlib.AbstractContextManager[Any]:
+        """The train stage's: bf16 autocast, or nothing."""
+        return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else contextlib.nullcontext()
+
+    def model(self, phase: Phase, trained: dict[str, torch.Tensor] | None = None) -> PreTrainedModel | PeftModel:
+        """The base as the phase wants it with the recipe's adapters, what `trained` holds put on. Gradients are as loading left them."""
+        base: Any = load_model(
+            self.params.selected_model,
+            device=self.device,
+            dtype=torch.bfloat16 if self.bf16 and self.device.type == "cuda" else torch.float32,
+            four_bit=in_four_bit(phase, self.params.selected_model),
+            attention=self.params.runtime.attention,
+        )
+        check_phases(self.family, base, self.phases, self.params.lora)
+        seed = self.params.train.seed
+        model = attach_lora(self.family, base, self.phases, self.params.lora, self.params.selected_model, seed)
+        put_weights(model, trained or {}, f"phase {phase.name}", exact=True)
+        if self.params.selected_model.gradient_checkpointing:
+            whole: Any = model
+            whole.gradient_checkpointing_enable({"use_reentrant": False})
+        return model
+
+
+def open_session(params: Params) -> Session:
+    """Read processor and questions. Raises CheckError naming the stage to run where the data is not there, and the errors of loading."""
+    for path, stage in _STAGES.items():
+        if not path.exists():
+            raise CheckError(f"{path}: not there yet; run dvc repro {stage} first")
+    entry = params.selected_model
+    family = family_named(entry.family)
+    check_source(entry)
+    check_bases(family, params.selected_recipe.phases, entry)
+    device = pick_device(params.runtime.device)
+    check_optimizer(params.train.optimizer, device)
+    processor = load_processor(entry)
+    encoder = Encoder(processor, family.end_of_turn)
+    wanted = params.train.precision
+    return Session(
+        params=params,
+        family=family,
+        device=device,
+        bf16=wanted == "bf16" or (wanted == "auto" and has_bf16_matmul(device)),
+        processor=processor,
+        encoder=encoder,
+        collator=Collator(family.pictures(processor), encoder, Pictures(DIAGRAMS)),
+        questions=read_questions(TRAINING),
+    )
+
+
+@contextlib.contextmanager
+def phase_of(session: Session, model: PreTrainedModel | PeftModel, phase: Phase) -> Iterator[dict[str, int]]:
+    """The model in training mode with the phase's gradients on, a frozen tower recording no graph. Yields what set_trainable counts."""
+    counts = set_trainable(session.family, model, phase)
+    model.train()
+    with tower_without_graph(session.family, model) if sees_frozen(phase) else contextlib.nullcontext():
+        yield counts
+
+
+def summed_loss(session: Session, model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
+    """The negative log-likelihoods of a batch's supervised tokens, summed, in nats, and how many tokens those are."""
+    inputs = dict(batch)
+    targets = inputs.pop("labels")[:, 1:]  # (batch, length - 1)
+    columns = (targets != IGNORED).any(0).nonzero().flatten()
+    with session.precision():
+        logits = model(**inputs, logits_to_keep=columns, use_cache=False).logits.float()
+    targets = targets[:, columns]
+    summed = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
+    return summed, int((targets != IGNORED).sum())

@@ -1,0 +1,49 @@
+"""A training as one process of several: `python -m tests.training.one_of_several JOB OUT`, its place given by torchrun's variables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from diagramlens.params import Lora, ModelEntry, Phase, Train
+from diagramlens.records import Question
+from diagramlens.training.conversation import Pictures
+from diagramlens.training.processes import is_main
+from diagramlens.training.recipe import Machine, train_recipe
+
+
+def run(job: dict[str, Any], where: Path) -> None:
+    """Train what `job` says; adapter, metrics and curves appear in `where`."""
+    out = where / "adapter"
+    out.mkdir(parents=True, exist_ok=True)
+    trained = train_recipe(
+        ModelEntry.model_validate(job["entry"]),
+        [Phase.model_validate(phase) for phase in job["phases"]],
+        Lora.model_validate(job["lora"]),
+        Train.model_validate(job["settings"]),
+        Machine(device="cpu"),
+        training=[Question(**question) for question in job["training"]],
+        validation=[Question(**question) for question in job["validation"]],
+        pictures=Pictures(Path(job["pictures"])),
+        checkpoint_folder=where / "checkpoints",
+        out=out,
+    )
+    if is_main():
+        (where / "trained.json").write_text(json.dumps({"metrics": trained.metrics, "curves": trained.curves}))
+
+
+if __name__ == "__main__":
+    content = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    if "kill_after" in content:
+        import pytest
+
+        from tests.training.killing import Killed, kill_after
+
+        kill_after(content["kill_after"], pytest.MonkeyPatch(), phase=content["phases"][-1]["name"])
+        try:
+            run(content, Path(sys.argv[2]))
+        except Killed:
+            sys.exit(9)
+    run(content, Path(sys.argv[2]))
