@@ -11,30 +11,13 @@ from diagramlens.grading.verdict import Verdict
 
 MAX_DIGITS = 9
 
-_WORDS = {
-    word: number
-    for number, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-        ]
-    )
-} | {"no": 0, "none": 0}
+# fmt: off
+NUMBER_WORDS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
+    "fifteen", "sixteen",
+)
+# fmt: on
+_WORDS = {word: number for number, word in enumerate(NUMBER_WORDS)} | {"no": 0, "none": 0}
 # Digits that belong to a name (R3, V_2, x10) are no count; a decimal is one number, not two.
 _NUMBER = re.compile(r"(?<![\w.{])(?<!\w\[)[-+−]?[0-9]+(?:[.,][0-9]+)*(?!\w)")
 _WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)

@@ -29,6 +29,7 @@ from diagramlens.domains.circuits.solve import (
     transfer_text,
     voltage,
 )
+from diagramlens.grading.counts import NUMBER_WORDS
 from diagramlens.grading.expressions import parse_expression, same_expression
 from diagramlens.grading.quantities import QuantityError, parse_quantity
 from diagramlens.grading.tokens import ExpressionError
@@ -55,21 +56,6 @@ _NODE_VOLTAGE = re.compile(r"V_?n?_?(\w+)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _FUNCTION = re.compile(r"\b([A-Za-z_]\w*)\s*\(\s*s\s*\)")
 _MATHEMATICAL = re.compile(r"exp|log|ln|sqrt|Abs|re|im|arg|sign|Heaviside|DiracDelta|gamma|erf|a?(?:sin|cos|tan)h?")
-_NUMBER_WORDS = (
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
 _KIND_OF_UNIT = {"V": "voltage", "A": "current", "W": "power"}
 _KIND_OF_WORDS = {
     "Hz": ("cutoff", re.compile(r"\bcut-?\s?off|\bcorner frequency|3\s?-?dB", re.IGNORECASE)),
@@ -162,8 +148,8 @@ def _unit_of(answer: str) -> str | None:
 
 def _whole_number(answer: str) -> int:
     text = answer.strip().rstrip(".").lower()
-    if text in _NUMBER_WORDS:
-        return _NUMBER_WORDS.index(text)
+    if text in NUMBER_WORDS:
+        return NUMBER_WORDS.index(text)
     if re.fullmatch(r"[0-9]{1,4}", text):
         return int(text)
     raise ItemError("count gold is no whole number", answer[:60], damage=False)
