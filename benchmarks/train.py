@@ -13,7 +13,8 @@ Every window is one pass over all samples by each trainer, from the first batch 
 run and not counted. Figures are medians over windows, ratios medians of the windows' ratios. Supervised tokens are ours for all (TRL
 supervises one more a sample, the line end behind the turn). To our seconds are added those of computing the visual tokens, shared among
 the epochs that use them as in the default run. `processor` holds the same in seconds of processor time, which other work on the machine
-disturbs less.
+disturbs less. Where there is such work, set OMP_WAIT_POLICY=PASSIVE: threads that wait for each other by spinning made a step of 0.8 s
+take 40 s.
 
 --random gives tokens a second, of all kinds and supervised, the share of the GPU's arithmetic that is used (MFU: 2 FLOPs forward and 2
 backward for each weight of the language model's layers and each token, 2 more where it is trained in full; attention, head and vision

@@ -30,7 +30,7 @@ Weight = Annotated[float, Field(ge=0, le=1e6)]
 ComponentName = Literal["vision", "merger", "language", "head"]
 LevelName = Literal["level_0", "level_1", "level_2", "level_3", "level_4", "level_5"]
 ShapeName = Literal["grid", "ladder", "bridge", "two_port"]
-LabelName = Literal["names", "values", "both"]
+LabelName = Literal["names", "values", "both", "mixed"]
 DegradationName = Literal["clean", "blur", "jpeg", "noise", "rotation", "contrast", "wobble"]
 StyleName = Literal["american", "european", "textbook"]
 QuestionKind = Literal[

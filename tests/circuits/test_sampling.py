@@ -21,12 +21,13 @@ from diagramlens.domains.circuits.layout import Layout, LayoutError
 from diagramlens.domains.circuits.linearise import linearise
 from diagramlens.domains.circuits.netlist import Netlist, merge_wires, parse_netlist, without_numbers
 from diagramlens.domains.circuits.networks import Kind, place_network
+from diagramlens.domains.circuits.questions.labels import number_the_nameless, shows_name, shows_value
 from diagramlens.domains.circuits.recipe import CircuitRecipe, LevelSizes
 from diagramlens.domains.circuits.sampling import Circuit, sample_circuit, sample_look, told
 from diagramlens.domains.circuits.scene import Segment
 from diagramlens.domains.circuits.size import part_count
 from diagramlens.domains.circuits.solve import transfer
-from diagramlens.domains.circuits.values import PRINTED_VALUES, VALUES, printed
+from diagramlens.domains.circuits.values import LABELS, MIXED, PRINTED_VALUES, VALUES, printed
 from diagramlens.params import load_params
 from tests.circuits.recipes import DOMAIN, full_recipe, recipe
 
@@ -185,7 +186,7 @@ def test_wires_cross_as_often_as_asked_and_leave_the_crossing_to_themselves() ->
 
 def test_values_are_printed_and_parts_named_in_reading_order_where_names_are_not_printed() -> None:
     assert (printed("R", "2.2k"), printed("C", "10u"), printed("R", "1meg")) == ("2.2 kΩ", "10 µF", "1 MΩ")
-    for circuit in circuits(recipe({1: 1.0, 2: 1.0}, labels={"names": 0.0, "values": 1.0, "both": 0.0}), 60):
+    for circuit in circuits(recipe({1: 1.0, 2: 1.0}, labels=only("values")), 60):
         parts = [part for part in parse_netlist(circuit.truth).parts if part.kind != "W"]
         for kind in {part.kind for part in parts}:
             names = [part.name for part in parts if part.kind == kind]
@@ -196,10 +197,26 @@ def test_values_are_printed_and_parts_named_in_reading_order_where_names_are_not
 
 
 def test_names_and_values_may_stand_together() -> None:
-    for circuit in circuits(recipe({1: 1.0, 4: 1.0}, labels={"names": 0.0, "values": 0.0, "both": 1.0}), 40):
+    for circuit in circuits(recipe({1: 1.0, 4: 1.0}, labels=only("both")), 40):
         for part in parse_netlist(circuit.truth).parts:
             if part.kind in "RLCVI":
                 assert f"l={part.name} {printed(part.kind, part.value or '')}" in part.hints
+
+
+def test_names_values_and_both_may_be_mixed_and_no_name_is_used_twice() -> None:
+    seen = set()
+    for circuit in circuits(recipe({1: 1.0, 2: 1.0}, labels=only(MIXED)), 60):
+        parts = [part for part in parse_netlist(circuit.truth).parts if part.kind != "W"]
+        assert len({part.name for part in parts}) == len(parts)
+        nameless = [part.name for part in parts if not shows_name(part)]
+        _, called = number_the_nameless(parse_netlist(circuit.truth))
+        assert nameless == list(called), "in reading order, passing over the names that are printed"
+        seen |= {(shows_name(part), shows_value(part)) for part in parts}
+    assert seen == {(True, False), (False, True), (True, True)}
+
+
+def only(how: str) -> dict[str, float]:
+    return {name: float(name == how) for name in (*LABELS, MIXED)}
 
 
 def test_every_value_that_can_be_drawn_can_be_read() -> None:
@@ -213,12 +230,12 @@ def test_every_value_that_can_be_drawn_can_be_read() -> None:
 def test_labels_shapes_and_degradations_do_not_change_which_circuits_of_names_on_a_grid_are_drawn() -> None:
     """Each has a stream of its own: a circuit that gets the default of each is the default's circuit."""
     mixed = recipe(
-        labels={"names": 1.0, "values": 1.0, "both": 1.0},
+        labels=dict.fromkeys((*LABELS, MIXED), 1.0),
         shapes={"grid": 1.0, "ladder": 1.0, "bridge": 0.0, "two_port": 0.0},
         degradations=dict.fromkeys(DEGRADATIONS, 1.0),
     )
     same = 0
-    for number in range(80):
+    for number in range(120):
         plain, other = draw_diagram(number, recipe(), seed=3), draw_diagram(number, mixed, seed=3)
         if other.source == "drawn/grid" and "l=" not in other.truth:
             same += 1

@@ -27,6 +27,7 @@ TINY = [
     "train.batch=8",
     "train.epochs=1",
     "train.evaluations=2",
+    "train.generated=4",
     "train.checkpoints=4",
     "merge.samples=2",
     "quantize.formats=[nf4,gguf-q8_0]",

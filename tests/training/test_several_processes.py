@@ -35,14 +35,14 @@ def mixed(questions: list[Question]) -> tuple[list[Question], list[Question]]:
 
 @pytest.fixture(scope="module")
 def job(entry, lora, settings, phase, mixed, pictures_folder) -> Callable[..., dict[str, Any]]:
-    """A training of two phases, vision and merger in full and then LoRA on the language model, as JSON."""
+    """A training as JSON: vision and merger in full, and then, or `at_once`, LoRA on the language model."""
     training, validation = mixed
 
-    def made(kind: ModelEntry = entry, **changed: Any) -> dict[str, Any]:
+    def made(kind: ModelEntry = entry, at_once: bool = False, **changed: Any) -> dict[str, Any]:
         two = settings.model_copy(update=changed)
+        see, say = {"vision": ("full", 1e-4), "merger": ("full", 1e-4)}, {"language": ("lora", 1e-3)}
         phases = (
-            phase(name="see", vision=("full", 1e-4), merger=("full", 1e-4)),
-            phase(name="say", language=("lora", 1e-3)),
+            (phase(name="both", **see, **say),) if at_once else (phase(name="see", **see), phase(name="say", **say))
         )
         return {
             "entry": kind.model_copy(update={"micro_batch": 2}).model_dump(),
@@ -103,7 +103,7 @@ def assert_same(one: Path, other: Path) -> None:
 
 
 def test_two_processes_are_one_with_twice_the_batch_and_do_not_wait_for_pictures(job, tmp_path: Path) -> None:
-    wanted = job(epochs=1.0, evaluations=1, generated=3)
+    wanted = job(at_once=True, epochs=1.0, evaluations=1, generated=3)
     run(wanted, tmp_path / "one")
     in_two(wanted, tmp_path / "two")
     assert_same(tmp_path / "two", tmp_path / "one")

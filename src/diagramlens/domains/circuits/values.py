@@ -11,6 +11,7 @@ from diagramlens.domains.circuits.layout import Layout
 from diagramlens.domains.circuits.scene import Segment
 
 LABELS = ("names", "values", "both")
+MIXED = "mixed"  # each part has one of them
 
 # Values that make numeric questions short to state. SPICE numbers in volts, amperes, ohms, henries and farads, and for controlled
 # sources in V/V (E), A/A (F), siemens (G) and ohms (H).
@@ -80,29 +81,33 @@ def printed(kind: str, value: str) -> str:
 
 
 def labelled(layout: Layout, how: str, rng: random.Random) -> Layout:
-    """The circuit with names, values or both beside its parts (`how` is one of LABELS); values are drawn anew where they are printed.
+    """The circuit with names, values or both beside its parts, or each part one of these (`how` is one of LABELS, or MIXED).
 
-    Where names are not printed they are given in reading order, R1, R2, … by kind. Devices, supplies and ports keep their names, which
-    are printed in any case; the gain of an op-amp that is not ideal is a number then.
+    Values are drawn anew where they are printed. Where names are not printed they are given in reading order, R1, R2, … by kind,
+    passing over those that are. Devices, supplies and ports keep their names, which are printed in any case; the gain of an op-amp that
+    is not ideal is a number then.
     """
     if how == "names":
         return layout
+    parts = sorted(layout.segments, key=_reading_order)
+    hows = [rng.choice(LABELS) if how == MIXED else how for _ in parts]
     taken = {device.name for device in layout.devices}
+    taken |= {part.name for part, shown in zip(parts, hows, strict=True) if shown != "values"}
     numbers: Counter[str] = Counter()
 
-    def with_value(part: Segment) -> Segment:
-        if part.kind == "W":
+    def with_value(part: Segment, shown: str) -> Segment:
+        if part.kind == "W" or shown == "names":
             return part
         value = rng.choice(PRINTED_VALUES[part.kind])
         text = printed(part.kind, value)
-        if how == "both":
+        if shown == "both":
             return replace(part, value=value, label=f"{part.name} {text}")
         numbers[part.kind] += 1
         while f"{part.kind}{numbers[part.kind]}" in taken:
             numbers[part.kind] += 1
         return replace(part, name=f"{part.kind}{numbers[part.kind]}", value=value, label=text)
 
-    segments = tuple(with_value(part) for part in sorted(layout.segments, key=_reading_order))
+    segments = tuple(with_value(part, shown) for part, shown in zip(parts, hows, strict=True))
     devices = []
     for device in layout.devices:
         gain = rng.choice(OPAMP_GAINS) if device.value else ""
