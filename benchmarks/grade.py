@@ -4,8 +4,8 @@
 
 Math-Verify needs antlr4 4.13, lcapy (of this project's tests) 4.9.3: both cannot be in one environment. Give the Python of another one:
 
-    python -m venv /tmp/math-verify && /tmp/math-verify/bin/pip install math-verify
-    python benchmarks/grade.py --python /tmp/math-verify/bin/python
+    python -m venv .venv-math-verify && .venv-math-verify/bin/pip install math-verify
+    python benchmarks/grade.py --python .venv-math-verify/bin/python
 
 Without Math-Verify its columns are null. Timed are distinct pairs of equations, each once and after a warm-up on others: a second time
 would measure SymPy's cache, and an evaluation meets few answers twice. They are the labelled pairs of the tests that both graders can
