@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from diagramlens.params import Lora, ModelEntry, Phase, Train
 from diagramlens.records import Question
+from diagramlens.training import trainer
 from diagramlens.training.conversation import Pictures
 from diagramlens.training.processes import is_main
 from diagramlens.training.recipe import Machine, train_recipe
@@ -34,8 +37,21 @@ def run(job: dict[str, Any], where: Path) -> None:
         (where / "trained.json").write_text(json.dumps({"metrics": trained.metrics, "curves": trained.curves}))
 
 
+def read_late(seconds: float) -> None:
+    """Have this process read every weights file that much later than the others, as on a slow disk."""
+    read = trainer.load_file
+
+    def load_file(*arguments: Any) -> dict[str, Any]:
+        time.sleep(seconds)
+        return read(*arguments)
+
+    trainer.load_file = load_file
+
+
 if __name__ == "__main__":
     content = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    if os.environ["RANK"] == "1":
+        read_late(content.get("second_reads_late", 0.0))
     if "kill_after" in content:
         import pytest
 

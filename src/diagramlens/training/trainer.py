@@ -147,8 +147,10 @@ class PhaseTrainer(SFTTrainer):
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
         self.model_wrapped = self.model
         self.accelerator.free_memory()
-        self.accelerator.wait_for_everyone()
-        return load_file(self.checkpoints.best_file(self.progress.best_step))
+        self.accelerator.wait_for_everyone()  # for the main process to have written the file
+        weights = load_file(self.checkpoints.best_file(self.progress.best_step))
+        self.accelerator.wait_for_everyone()  # for all to have read it: the main process is about to take it away
+        return weights
 
     def keep_best(self, step: int) -> None:
         """Keep the trained weights as they are now, after that step, as the best."""
