@@ -1,7 +1,8 @@
-# make repro   set up, then run the pipeline: draw, label, split, train, merge, quantize, evaluate
-# make test    set up, then run the tests (make test-all: the slow ones too)
-# make lint    style, types, and which room may import which
-# make base    pretrain the embedded model anew (hours; models/base is in Git already, and its stage is frozen so that dvc repro never does)
+# make repro    set up, then run the pipeline: draw, label, split, train, merge, quantize, evaluate
+# make test     set up, then run the tests (make test-all: the slow ones too)
+# make lint     style, types, and which room may import which
+# make base     pretrain the embedded model anew (hours; models/base is in Git already, and its stage is frozen so that dvc repro never does)
+# make control  the default run over the embedded model as it was before its pretraining, to tell what that is worth (base/control.json)
 #
 # All of them work in .venv, which they make. PYTHON chooses the interpreter that makes it (3.11 or newer), VENV another place. torch is taken
 # as pip finds it; for a build of your own choice (CPU only, a certain CUDA) point pip at its index, e.g. through PIP_EXTRA_INDEX_URL.
@@ -17,7 +18,7 @@ RUN := PATH="$(abspath $(BIN)):$$PATH"
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 
 .DELETE_ON_ERROR:
-.PHONY: repro test test-all lint format base install clean
+.PHONY: repro test test-all lint format base control install clean
 
 repro: $(STAMP)
 	$(RUN) dvc repro
@@ -41,6 +42,9 @@ format: $(DEV_STAMP)
 base: $(STAMP)
 	$(RUN) dvc unfreeze base/dvc.yaml:pretrain
 	$(RUN) dvc repro base/dvc.yaml; code=$$?; $(RUN) dvc freeze base/dvc.yaml:pretrain; exit $$code
+
+control: $(STAMP)
+	$(RUN) python base/control.py
 
 install: $(STAMP)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,21 +19,39 @@ class Batches(Dataset):
     """Batch k holds the samples k * size to (k + 1) * size - 1, whatever came before: a resumed run sees what it would have seen."""
 
     def __init__(
-        self, corpus: Mapping[str, Any], wanted: Mapping[str, Any], processor: PicturesOnlyQwen2VLProcessor
+        self,
+        corpus: Mapping[str, Any],
+        wanted: Mapping[str, Any],
+        processor: PicturesOnlyQwen2VLProcessor,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
-        """`corpus` and `wanted` are those groups of base/params.yaml that are called corpus and pretrain."""
+        """`corpus` and `wanted` are the groups of base/params.yaml called corpus and pretrain. With a share of (1, 2) every batch is the
+        second half of the whole one."""
         self._corpus, self._wanted, self._processor = corpus, wanted, processor
         self._schedule = Schedule(wanted["phases"], wanted["warmup"])
-        self._size = wanted["batch"]
+        self._size, (self._rank, self._of) = wanted["batch"], share
 
     def __len__(self) -> int:
         return self._schedule.pictures // self._size
 
     def __getitem__(self, number: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        """The model's inputs with `labels` (batch, length), and the dense targets, each (merged tokens of all pictures,)."""
-        numbers = range(number * self._size, (number + 1) * self._size)
-        samples = [sample(n, self._corpus, self._schedule.phase_of(n)["domain"]) for n in numbers]
+        """The model's inputs with `labels` (batch, length), and the dense targets, each (merged tokens of all pictures,).
+
+        In a phase that teaches the vision part alone the inputs are the pictures alone.
+        """
+        numbers = range(number * self._size + self._rank, (number + 1) * self._size, self._of)
+        phase = self._schedule.phase_of(numbers[0])
+        samples = [sample(n, self._corpus, phase["domain"]) for n in numbers]
+        dense = [cells(s).targets for s in samples]
+        targets = {name: torch.cat([torch.from_numpy(d[name].reshape(-1)) for d in dense]) for name in HEADS}
+        if phase["vision_only"]:
+            seen = self._processor.image_processor([s.picture for s in samples], return_tensors="pt")
+            return {name: seen[name] for name in ("pixel_values", "image_grid_thw")}, targets
         said = [self._said(n, s) for n, s in zip(numbers, samples, strict=True)]
+        return self._read(samples, said), targets
+
+    def _read(self, samples: Sequence[Sample], said: Sequence[tuple[str, str]]) -> dict[str, torch.Tensor]:
+        """Pictures, questions and answers as the model takes them, padded to the longest."""
         tokenizer = self._processor.tokenizer
         messages = [
             [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}] for prompt, _ in said
@@ -51,7 +69,7 @@ class Batches(Dataset):
             mask[row, : len(tokens)] = 1
             labels[row, len(tokens) - len(answer) : len(tokens)] = torch.tensor(answer)
         image_token = tokenizer.convert_tokens_to_ids("<|image_pad|>")
-        inputs = {
+        return {
             "input_ids": ids,
             "attention_mask": mask,
             "mm_token_type_ids": (ids == image_token).long(),
@@ -59,9 +77,6 @@ class Batches(Dataset):
             "image_grid_thw": torch.as_tensor(asked["image_grid_thw"]),
             "labels": labels,
         }
-        dense = [cells(s).targets for s in samples]
-        targets = {name: torch.cat([torch.from_numpy(d[name].reshape(-1)) for d in dense]) for name in HEADS}
-        return inputs, targets
 
     def _said(self, number: int, drawn: Sample) -> tuple[str, str]:
         """What sample `number` is asked, and what it is to answer."""

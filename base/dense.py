@@ -170,27 +170,35 @@ def _places(scene: Scene) -> dict[Point, int]:
 class DenseHeads(nn.Module):
     """Linear classifiers over merged visual tokens, (tokens, width), in the order of the pictures' cells row by row."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, weights: Mapping[str, float] | None = None) -> None:
+        """`weights` says how much the loss of a head counts among the others; 1 where nothing is said."""
         super().__init__()
+        self.weights = {**dict.fromkeys(HEADS, 1.0), **(weights or {})}
+        if unknown := sorted(self.weights.keys() - HEADS.keys()):
+            raise ValueError(
+                f"pretrain.dense_weights: no head is called {', '.join(unknown)}; there are {', '.join(HEADS)}"
+            )
         self.norm = nn.LayerNorm(width)
         self.heads = nn.ModuleDict({name: nn.Linear(width, classes) for name, classes in HEADS.items()})
 
     def forward(self, tokens: torch.Tensor, targets: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, Any]]:
-        """Mean loss over the heads, and each head's accuracy on cells that hold something.
+        """Weighted mean of the heads' losses, and each head's accuracy on cells that hold something.
 
-        Cells with something and cells with nothing weigh the same in sum, or the many empty ones would drown the rest. A head that has
-        nothing to say of any picture of the batch is left out.
+        Cells with nothing are a loss of their own with weight 1, or the many empty ones would drown the rest. A head that has nothing to
+        say of any picture of the batch is left out.
         """
         tokens = self.norm(tokens)
-        losses, accuracy = [], {}
+        losses, weights, accuracy = [], [], {}
         for name, head in self.heads.items():
             wanted = targets[name]
             logits = head(tokens).float()
             full, empty = wanted > NONE, wanted == NONE
             if not full.any():
                 continue
-            losses.append(functional.cross_entropy(logits[full], wanted[full]))
-            if name in _EVERYWHERE:
+            losses.append(self.weights[name] * functional.cross_entropy(logits[full], wanted[full]))
+            weights.append(self.weights[name])
+            if name in _EVERYWHERE and empty.any():
                 losses.append(functional.cross_entropy(logits[empty], wanted[empty]))
+                weights.append(1.0)
             accuracy[name] = (logits[full].argmax(-1) == wanted[full]).float().mean().item()
-        return torch.stack(losses).mean(), accuracy
+        return torch.stack(losses).sum() / sum(weights), accuracy

@@ -11,10 +11,13 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import distributed
 from torch.nn import functional
 from tqdm import tqdm
 
@@ -25,6 +28,7 @@ from diagramlens.models.families import FAMILIES
 from diagramlens.models.loading import linear_patch_embedding
 from diagramlens.models.scratch import build_processor, build_qwen2_vl, save_model_folder
 from diagramlens.runtime import Lock, die_with_parent, hidden_sibling
+from examples import write_examples
 from held_out import figures, tell
 from schedule import Schedule
 from settings import load_settings
@@ -46,7 +50,7 @@ CURVE_COLUMNS = (
     "held_out_phrases",
 )
 # What may differ between two runs that share a checkpoint.
-_FREE = ("threads", "examined")
+_FREE = ("processes", "examined")
 
 
 class Pretraining:
@@ -66,8 +70,9 @@ class Pretraining:
             # texts some 150 tokens.
             self.model.set_attn_implementation("eager")
         torch.manual_seed(sizes["seed"])
-        self.heads = DenseHeads(sizes["language_width"]).to(device)
+        self.heads = DenseHeads(sizes["language_width"], settings["pretrain"]["dense_weights"]).to(device)
         self.parameters = [*self.model.parameters(), *self.heads.parameters()]
+        self.seeing = [*self.model.model.visual.parameters(), *self.heads.parameters()]
         wanted = settings["pretrain"]
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=wanted["phases"][0]["rate"], betas=(0.9, 0.98), weight_decay=wanted["weight_decay"]
@@ -86,22 +91,31 @@ class Pretraining:
         return self.batches_seen * int(self.settings["pretrain"]["batch"])
 
     def step(self, batch: dict[str, torch.Tensor], targets: dict[str, torch.Tensor]) -> dict[str, float]:
-        """One update on one batch; the losses and the dense heads' accuracies."""
+        """One update on one batch, or on this process's share of it; the losses and the dense heads' accuracies.
+
+        A batch of pictures alone teaches the vision part and the heads; nothing else moves.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.seen)
-        labels = batch.pop("labels").to(self.device)
-        inputs = {name: tensor.to(self.device) for name, tensor in batch.items()}
+        batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
         targets = {name: tensor.to(self.device) for name, tensor in targets.items()}
+        labels = batch.pop("labels", None)
         self._visual.clear()
+        token_loss = torch.zeros((), device=self.device)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            hidden = self.model.model(**inputs).last_hidden_state
-            supervised = labels[:, 1:] != -100
-            logits = self.model.lm_head(hidden[:, :-1][supervised]).float()
-            token_loss = functional.cross_entropy(logits, labels[:, 1:][supervised])
+            if labels is None:
+                self.model.model.visual(batch["pixel_values"], grid_thw=batch["image_grid_thw"])
+            else:
+                hidden = self.model.model(**batch).last_hidden_state
+                supervised = labels[:, 1:] != -100
+                logits = self.model.lm_head(hidden[:, :-1][supervised]).float()
+                token_loss = functional.cross_entropy(logits, labels[:, 1:][supervised])
             dense_loss, accuracy = self.heads(self._visual[0], targets)
         self.optimizer.zero_grad(set_to_none=True)
         (token_loss + self.settings["pretrain"]["dense_weight"] * dense_loss).backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.settings["pretrain"]["max_grad_norm"])
+        taught = self.seeing if labels is None else self.parameters
+        average_gradients(taught)
+        torch.nn.utils.clip_grad_norm_(taught, self.settings["pretrain"]["max_grad_norm"])
         self.optimizer.step()
         self.batches_seen += 1
         return {"token_loss": token_loss.item(), "dense_loss": dense_loss.item(), **accuracy}
@@ -149,6 +163,7 @@ class Pretraining:
         unfinished = hidden_sibling(MODEL_FOLDER)
         shutil.rmtree(unfinished, ignore_errors=True)
         save_model_folder(self.model, self.processor, unfinished)
+        write_examples(unfinished / "examples.png", told, self.model.eval(), self.processor)
         write_card(unfinished / "README.md", self.settings, parameters, told[0].sample.description, results)
         shutil.rmtree(MODEL_FOLDER, ignore_errors=True)
         unfinished.rename(MODEL_FOLDER)
@@ -170,16 +185,32 @@ def checkpoint_path(settings: dict[str, Any]) -> Path:
     return ROOT / "checkpoints" / f"base-{name}.pt"
 
 
-def main() -> None:
-    settings = load_settings()
+def average_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
+    """Give every process the mean of all processes' gradients; a parameter without one in a process counts as 0 there."""
+    if not distributed.is_initialized():
+        return
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    together = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    distributed.all_reduce(together)
+    together /= distributed.get_world_size()
+    for parameter, gradient in zip(parameters, together.split([p.numel() for p in parameters]), strict=True):
+        parameter.grad = gradient.view_as(parameter)
+
+
+def pretrain(rank: int, settings: dict[str, Any], processes: int, meeting: str) -> None:
+    """Train to the end, or this process's share of it. `meeting` is a file that does not exist yet, where several processes find each
+    other."""
     wanted = settings["pretrain"]
-    torch.set_num_threads(wanted["threads"])
+    torch.set_num_threads(1)
+    if processes > 1:
+        die_with_parent()
+        distributed.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=processes)
     run = Pretraining(settings, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     checkpoint = checkpoint_path(settings)
     if checkpoint.exists():
         run.load(checkpoint)
     run.model.train()
-    batches = Batches(settings["corpus"], wanted, run.processor)
+    batches = Batches(settings["corpus"], wanted, run.processor, (rank, processes))
     total = len(batches)
     loader = torch.utils.data.DataLoader(
         batches,
@@ -189,13 +220,25 @@ def main() -> None:
         prefetch_factor=4,
     )
     reports = wanted["report_every"] // wanted["batch"]
-    for batch, targets in tqdm(loader, initial=run.batches_seen, total=total, unit=" batches", mininterval=20):
+    bar = tqdm(loader, initial=run.batches_seen, total=total, unit=" batches", mininterval=20, disable=rank > 0)
+    for batch, targets in bar:
         losses = run.step(batch, targets)
-        if run.batches_seen % reports == 0 or run.batches_seen == total:
+        if rank == 0 and (run.batches_seen % reports == 0 or run.batches_seen == total):
             run.report(losses)
             run.save(checkpoint)
-    run.finish()
-    print(f"models/base holds a model that has seen {run.schedule.pictures} pictures; dvc repro fine-tunes it")
+    if rank == 0:
+        run.finish()
+        print(f"models/base holds a model that has seen {run.schedule.pictures} pictures; dvc repro fine-tunes it")
+
+
+def main() -> None:
+    settings = load_settings()
+    processes = 1 if torch.cuda.is_available() else settings["pretrain"]["processes"]
+    if processes == 1:
+        pretrain(0, settings, 1, "")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        torch.multiprocessing.spawn(pretrain, (settings, processes, f"{folder}/meeting"), nprocs=processes)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is the machine's business: behaviour is what is tested.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A wrong model id must fail at once and clearly, not after a try at the network.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -14,10 +14,11 @@ from ruamel.yaml import YAML
 from diagramlens.checking.budget import budget_warnings, picture_sizes
 from diagramlens.checking.forward import go_forward
 from diagramlens.checking.overfit import Attempt, Bounds, Overfit, advice, overfit
-from diagramlens.checking.session import Session, open_session, phase_of, summed_loss
+from diagramlens.checking.session import Session, open_session, phase_of
 from diagramlens.cli import main
 from diagramlens.params import ModelEntry, Params, parse_params
 from diagramlens.records import Diagram, Question, write_shards, write_table
+from diagramlens.training.loss import summed_loss
 from tests.models.tiny import ARCHITECTURES, save_tiny
 from tests.tiny_entry import tiny_entry
 from tests.training.conftest import picture
@@ -111,7 +112,7 @@ def test_the_loss_is_the_models_own(session_of) -> None:
     model = session.model(session.phases[0])
     batch = session.batch(session.questions[:3])
     with phase_of(session, model, session.phases[0]), torch.no_grad():
-        summed, count = summed_loss(session, model, batch)
+        summed, count = summed_loss(model, batch)
         assert float(summed / count) == pytest.approx(float(model(**batch).loss), rel=1e-5)
 
 

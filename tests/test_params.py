@@ -210,6 +210,15 @@ def test_shapes_that_a_level_has_no_room_for_are_refused(content: dict[str, Any]
     put(content, "domains.circuits.levels.level_0.parts.maximum", 5)
     (problem,) = problems_of(content)
     assert "levels.level_0.parts.maximum (5) must be at least 6 for shapes.bridge" in problem
+    put(content, "domains.circuits.levels.level_0.parts.maximum", 7)
+    put(
+        content,
+        "domains.circuits.levels.level_2",
+        {"weight": 1.0, "parts": {"minimum": 4, "maximum": 7}, "grid": {"minimum": 2, "maximum": 3}},
+    )
+    put(content, "domains.circuits.shapes.two_port", 1.0)
+    (problem,) = problems_of(content)
+    assert "levels.level_2.grid.maximum (3) must be at least 4 for shapes.two_port" in problem
 
 
 def test_some_level_must_be_drawn(content: dict[str, Any]) -> None:

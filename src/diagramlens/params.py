@@ -11,7 +11,7 @@ import re
 import typing
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -184,20 +184,20 @@ class CircuitsDomain(Group):
         wide = [name for name in ("bridge", "two_port") if self.shapes[name] > 0] + ["crossings"] * (self.crossings > 0)
         for name in ("level_0", "level_1", "level_2"):
             level = self.levels[name]
-            if level.weight > 0 and wide and level.grid.maximum < 3:
+            if level.weight == 0:
+                continue
+            if wide and level.grid.maximum < 3:
                 raise ValueError(f"levels.{name}.grid.maximum ({level.grid.maximum}) must be at least 3 for {wide[0]}")
-            if level.weight > 0 and self.shapes["bridge"] > 0 and level.parts.maximum < 6:
-                raise ValueError(
-                    f"levels.{name}.parts.maximum ({level.parts.maximum}) must be at least 6 for shapes.bridge"
-                )
-            if level.weight > 0 and self.shapes["two_port"] > 0 and level.parts.minimum > 5:
-                raise ValueError(
-                    f"levels.{name}.parts.minimum ({level.parts.minimum}) must be at most 5 for shapes.two_port"
-                )
-            if level.weight > 0 and self.shapes["ladder"] > 0 and level.parts.minimum > 7:
-                raise ValueError(
-                    f"levels.{name}.parts.minimum ({level.parts.minimum}) must be at most 7 for shapes.ladder"
-                )
+            fewest, most, grid = level.parts.minimum, level.parts.maximum, level.grid.maximum
+            for shape, fits, told in (
+                ("bridge", most >= 6, f"parts.maximum ({most}) must be at least 6"),
+                ("two_port", fewest <= 5, f"parts.minimum ({fewest}) must be at most 5"),
+                # A source's two branches and what they join need the room.
+                ("two_port", name != "level_2" or grid >= 4, f"grid.maximum ({grid}) must be at least 4"),
+                ("ladder", fewest <= 7, f"parts.minimum ({fewest}) must be at most 7"),
+            ):
+                if self.shapes[cast(ShapeName, shape)] > 0 and not fits:
+                    raise ValueError(f"levels.{name}.{told} for shapes.{shape}")
         return self
 
 

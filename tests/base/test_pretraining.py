@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from batches import Batches
 from card import write_card
+from control import beside, write_untrained
 from corpus import describe, sample
-from dense import CELL, HEADS, NONE, cells
+from dense import CELL, HEADS, NONE, DenseHeads, cells
 from diagramlens.domains.circuits.layout import terminals
 from diagramlens.domains.circuits.netlist import parse_netlist, topology_group
+from diagramlens.models.loading import load_model
 from diagramlens.params import load_params
 from diagramlens.splitting import place
+from examples import others_examples, own_examples, sheet, write_examples
 from held_out import Told, figures
 from pretrain import Pretraining, checkpoint_path
 from schedule import Schedule
@@ -61,11 +66,28 @@ def tiny(settings: dict[str, Any]) -> dict[str, Any]:
         "language_feed_forward": 64,
     }
     phases = [
-        {"pictures": 4, "domain": "meshes", "rate": 1e-3, "questions": {}},
-        {"pictures": 4, "domain": "meshes", "rate": 0.0, "questions": {"netlist": 0.5, "transfer": 0.5}},
+        {"pictures": 4, "domain": "meshes", "rate": 1e-3, "vision_only": False, "questions": {}},
+        {
+            "pictures": 4,
+            "domain": "meshes",
+            "rate": 0.0,
+            "vision_only": False,
+            "questions": {"netlist": 0.5, "transfer": 0.5},
+        },
     ]
     small["pretrain"] |= {"phases": phases, "batch": 2, "warmup": 2}
     return small
+
+
+def one_of_two(rank: int, settings: dict[str, Any], meeting: str, folder: str) -> None:
+    """Take the first step as one process of two, and keep its gradients."""
+    torch.distributed.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=2)
+    run = Pretraining(settings, torch.device("cpu"))
+    run.settings = settings | {"pretrain": settings["pretrain"] | {"max_grad_norm": float("inf")}}
+    run.step(*Batches(settings["corpus"], settings["pretrain"], run.processor, (rank, 2))[0])
+    gradients = {name: p.grad for name, p in run.model.named_parameters() if p.grad is not None}
+    torch.save(gradients, f"{folder}/{rank}.pt")
+    torch.distributed.destroy_process_group()
 
 
 def test_no_topology_of_the_default_validation_and_test_splits_is_drawn(
@@ -166,6 +188,71 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tiny: dict[str, Any], tmp_
     assert [resumed.step(*batches[number])["token_loss"] for number in (2, 3)] == losses[2:]
 
 
+def test_a_phase_of_pictures_alone_teaches_the_vision_part_alone(tiny: dict[str, Any]) -> None:
+    wanted = copy.deepcopy(tiny)
+    wanted["pretrain"]["phases"][0]["vision_only"] = True
+    run = Pretraining(wanted, torch.device("cpu"))
+    before = {name: tensor.clone() for name, tensor in run.model.named_parameters()}
+    inputs, targets = Batches(wanted["corpus"], wanted["pretrain"], run.processor)[0]
+    assert sorted(inputs) == ["image_grid_thw", "pixel_values"]
+    run.step(inputs, targets)
+    moved = {name for name, tensor in run.model.named_parameters() if not torch.equal(tensor, before[name])}
+    assert moved == {name for name in before if ".visual." in name}
+
+
+def test_the_shares_of_several_processes_are_the_batch(tiny: dict[str, Any]) -> None:
+    run = Pretraining(tiny, torch.device("cpu"))
+    whole, *shares = (
+        Batches(tiny["corpus"], tiny["pretrain"], run.processor, share)[2] for share in ((0, 1), (0, 2), (1, 2))
+    )
+    pictures = whole[0]["image_grid_thw"].prod(-1).tolist()
+    for share, pixels in zip(shares, whole[0]["pixel_values"].split(pictures), strict=True):
+        assert torch.equal(share[0]["pixel_values"], pixels)
+    for name in HEADS:
+        assert torch.equal(torch.cat([share[1][name] for share in shares]), whole[1][name])
+
+
+def test_two_processes_take_the_step_of_one(tiny: dict[str, Any], tmp_path: Path) -> None:
+    """But for the mean over tokens, which each process takes over its own."""
+    context = torch.multiprocessing.get_context("spawn")
+    processes = [
+        context.Process(target=one_of_two, args=(rank, tiny, str(tmp_path / "meeting"), str(tmp_path)))
+        for rank in range(2)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    alone = Pretraining(tiny, torch.device("cpu"))
+    shares = [Batches(tiny["corpus"], tiny["pretrain"], alone.processor, (rank, 2))[0] for rank in range(2)]
+    gradients: dict[str, torch.Tensor] = {}
+    for inputs, targets in shares:
+        other = Pretraining(tiny, torch.device("cpu"))
+        other.settings = tiny | {"pretrain": tiny["pretrain"] | {"max_grad_norm": float("inf")}}
+        other.step(dict(inputs), dict(targets))
+        for name, parameter in other.model.named_parameters():
+            if parameter.grad is not None:
+                gradients[name] = gradients.get(name, torch.zeros_like(parameter)) + parameter.grad / 2
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(first[name], gradient, atol=1e-5, rtol=1e-3)
+
+
+def test_dense_losses_count_as_the_parameters_say(tiny: dict[str, Any]) -> None:
+    tokens, digit = torch.randn(4, 16), torch.tensor([1, 2, 3, 4])
+    targets = {name: torch.full((4,), -100) for name in HEADS} | {"digit": digit, "symbol": digit}
+    heads = DenseHeads(16, {"digit": 3.0})
+    loss, _ = heads(tokens, targets)
+    own = {
+        name: torch.nn.functional.cross_entropy(heads.heads[name](heads.norm(tokens)), digit)
+        for name in ("digit", "symbol")
+    }
+    assert loss.item() == pytest.approx((3 * own["digit"] + own["symbol"]).item() / 4)
+    with pytest.raises(ValueError, match="digits"):
+        DenseHeads(16, {"digits": 3.0})
+
+
 def test_questions_come_in_the_phase_that_has_them(tiny: dict[str, Any]) -> None:
     run = Pretraining(tiny, torch.device("cpu"))
     batches = Batches(tiny["corpus"], tiny["pretrain"], run.processor)
@@ -192,9 +279,43 @@ def test_the_rate_goes_in_straight_lines_from_phase_to_phase() -> None:
 
 def test_checkpoints_belong_to_one_set_of_parameters(settings: dict[str, Any]) -> None:
     busy, other = copy.deepcopy(settings), copy.deepcopy(settings)
-    busy["pretrain"]["threads"] += 1
+    busy["pretrain"]["processes"] += 1
     other["corpus"]["seed"] += 1
     assert checkpoint_path(busy) == checkpoint_path(settings) != checkpoint_path(other)
+
+
+def test_the_control_is_the_model_that_the_pretraining_starts_from(tiny: dict[str, Any], tmp_path: Path) -> None:
+    write_untrained(tiny, tmp_path / "untrained")
+    write_untrained(tiny, tmp_path / "untrained")
+    start = Pretraining(tiny, torch.device("cpu")).model.state_dict()
+    entry = load_params(ROOT / "params.yaml").models["base"].model_copy(update={"source": str(tmp_path / "untrained")})
+    written = load_model(entry, device="cpu").state_dict()
+    assert written.keys() == start.keys()
+    assert all(torch.equal(tensor, start[name].to(torch.bfloat16).to(tensor.dtype)) for name, tensor in written.items())
+    assert [path.name for path in tmp_path.iterdir()] == ["untrained"]
+
+
+def test_the_control_stands_beside_the_committed_run() -> None:
+    figures = {
+        variant: {"overall": {"accuracy": share}} for variant, share in (("base", 0.1), ("merged", 0.2), ("nf4", 0.3))
+    }
+    assert beside(figures, figures)["untrained"] == {"base": {"accuracy": 0.1}, "merged": {"accuracy": 0.2}}
+
+
+def test_the_sheet_of_examples_shows_right_and_wrong_and_the_pictures_of_others(
+    tiny: dict[str, Any], tmp_path: Path
+) -> None:
+    run = Pretraining(tiny, torch.device("cpu"))
+    samples = [sample(number, tiny["corpus"], "meshes") for number in range(4)]
+    told = [Told(samples[0], "a b"), *(Told(drawn, drawn.description) for drawn in samples[1:])]
+    own = own_examples(told, each=1)
+    assert [example.right for example in own] == [True, False]
+    assert own[0].drawn == own[0].told == samples[1].description
+    others = others_examples(run.model.eval(), run.processor)
+    assert {example.origin.split(",")[0] for example in others} == {"CircuitSense", "ci2n"} and len(others) == 4
+    assert others[0].drawn.startswith("R1 0 1") and others[0].verdict.endswith("of 3 parts named")
+    write_examples(tmp_path / "examples.png", told, run.model, run.processor)
+    assert Image.open(tmp_path / "examples.png").width == sheet(own).width
 
 
 def test_the_card_tells_what_was_drawn_and_how_well_it_is_read(settings: dict[str, Any], tmp_path: Path) -> None:
@@ -206,3 +327,12 @@ def test_the_card_tells_what_was_drawn_and_how_well_it_is_read(settings: dict[st
     assert "level 0 with 3 to 7 parts, level 1 with 3 to 7 parts" in text
     assert "| overall | 50.0% | 75.0% | 8 |" in text
     assert text.count("\n| ") == len(settings["pretrain"]["phases"]) + 3
+
+
+def test_the_card_sets_the_control_beside_the_model(settings: dict[str, Any], tmp_path: Path) -> None:
+    run = json.loads((ROOT / "metrics/metrics.json").read_text(encoding="utf-8"))
+    held_out = {"overall": {"exact": 0.5, "phrases": 0.75, "pictures": 8}}
+    write_card(tmp_path / "card.md", settings, 6_107_008, "a R1 b", held_out, beside(run, run))
+    share = f"{run['merged']['overall']['netlist_exact_accuracy']:.1%}"
+    rows = [line for line in (tmp_path / "card.md").read_text(encoding="utf-8").splitlines() if "netlist exact" in line]
+    assert len(rows) == 1 and rows[0].count(share) >= 2

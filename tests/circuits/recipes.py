@@ -1,4 +1,4 @@
-"""Recipes for tests: params.yaml's own, with some of it changed."""
+"""Recipes for tests: params.yaml's own, but with meshes of levels 0 and 1 alone and room for every shape at every level."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from diagramlens.domains.circuits.recipe import CircuitRecipe
 from diagramlens.params import load_params
 
 DOMAIN: dict[str, Any] = load_params(Path(__file__).parents[2] / "params.yaml").domains.circuits.model_dump()
+for _name, _level in DOMAIN["levels"].items():
+    _level["weight"] = float(_name in ("level_0", "level_1"))
+DOMAIN["shapes"] = {"grid": 1.0, "ladder": 0.0, "bridge": 0.0, "two_port": 0.0}
+DOMAIN["levels"]["level_2"] |= {"parts": {"minimum": 4, "maximum": 8}, "grid": {"minimum": 2, "maximum": 4}}
+DOMAIN["levels"]["level_4"] |= {"parts": {"minimum": 4, "maximum": 9}}
 
 EVERY_SHAPE = {"grid": 2.0, "ladder": 1.0, "bridge": 1.0, "two_port": 1.0}
 EVERY_LABEL = {"names": 1.0, "values": 1.0, "both": 1.0}

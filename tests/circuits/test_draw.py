@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,12 +18,15 @@ from diagramlens.domains.circuits.layout import scene
 from diagramlens.domains.circuits.meshes import place
 from diagramlens.domains.circuits.netlist import merge_wires, parse_netlist
 from diagramlens.domains.circuits.pen import Pen, overlap
+from diagramlens.domains.circuits.recipe import CircuitRecipe
 from diagramlens.domains.circuits.sampling import Circuit, sample_circuit
 from diagramlens.domains.circuits.scene import Box, Scene
 from diagramlens.domains.circuits.schematic import schematic
 from diagramlens.domains.circuits.styles import STYLE_NAMES, Style, sample_style
+from diagramlens.params import load_params
 from tests.circuits.recipes import full_recipe, recipe
 
+ROOT = Path(__file__).parents[2]
 PLAIN = recipe({0: 1.0, 1: 1.0})
 LEVELS = (0, 1, 2, 3, 4)
 
@@ -86,19 +90,33 @@ def test_every_box_lies_in_the_picture_and_holds_ink(level: int, style: str) -> 
                 assert (ink[y0:y1, x0:x1] > 90).any(), shown
 
 
+def covering(scene: Scene, style: Style) -> tuple[int, int]:
+    """How many labels lie on another label or a symbol with more than a fifth of their area, and how many there are."""
+    shown = [one for one in draw(scene, style)[1] if one.kind != "ground"]
+    covered = 0
+    for k, one in enumerate(shown):
+        x0, y0, x1, y1 = one.label
+        others = [other.label for other in shown[:k]] + [other.box for other in shown if other.kind != "opamp"]
+        covered += any(overlap(one.label, other) > 0.2 * (x1 - x0) * (y1 - y0) for other in others)
+    return covered, len(shown)
+
+
 @pytest.mark.parametrize("style", STYLE_NAMES)
 @pytest.mark.parametrize("level", LEVELS)
-def test_labels_seldom_cover_anything(level: int, style: str) -> None:
-    covered = labels = 0
-    for seed in range(20):
-        drawn, look = sample(seed, style, level)
-        shown = [one for one in draw(drawn, look)[1] if one.kind != "ground"]
-        labels += len(shown)
-        for k, one in enumerate(shown):
-            x0, y0, x1, y1 = one.label
-            others = [other.label for other in shown[:k]] + [other.box for other in shown if other.kind != "opamp"]
-            covered += any(overlap(one.label, other) > 0.2 * (x1 - x0) * (y1 - y0) for other in others)
-    assert covered <= 0.05 * labels
+def test_labels_seldom_cover_anything_where_names_and_values_are_printed(level: int, style: str) -> None:
+    found = [covering(*sample(seed, style, level)) for seed in range(20)]
+    assert sum(covered for covered, _ in found) <= 0.05 * sum(labels for _, labels in found)
+
+
+@pytest.mark.parametrize("style", STYLE_NAMES)
+def test_names_alone_hardly_ever_cover_anything(style: str) -> None:
+    """What the default run draws."""
+    default, rng = CircuitRecipe.of(load_params(ROOT / "params.yaml").domains.circuits.model_dump()), random.Random(5)
+    tried = [sample_circuit(default, rng) for _ in range(100)]
+    circuits = [circuit for circuit in tried if isinstance(circuit, Circuit)]
+    found = [covering(circuit.scene, sample_style(style, rng)) for circuit in circuits]
+    print(style, found and (sum(c for c, _ in found), sum(n for _, n in found)))
+    assert sum(covered for covered, _ in found) <= 0.01 * sum(labels for _, labels in found)
 
 
 def test_the_three_styles_draw_one_circuit_differently() -> None:

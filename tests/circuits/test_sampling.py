@@ -41,7 +41,7 @@ def circuits(wanted: CircuitRecipe, count: int) -> list[Circuit]:
     return [circuit for circuit in found if isinstance(circuit, Circuit)]
 
 
-def test_the_circuits_of_the_default_are_those_that_the_embedded_model_was_trained_on() -> None:
+def test_the_circuits_of_the_meshes_are_those_that_the_embedded_model_began_with() -> None:
     """The first 200 of seed 1, as they were before there were levels above 1."""
     truths = [draw_diagram(number, recipe(), seed=1).truth.replace("; label_nodes=all\n", "") for number in range(200)]
     assert blake2b("\n".join(truths).encode(), digest_size=8).hexdigest() == "dc839361654a0393"
@@ -282,7 +282,7 @@ def test_diagrams_of_all_levels_are_the_same_whatever_the_workers() -> None:
 
 def test_a_recipe_is_made_of_the_model_or_of_a_mapping() -> None:
     model = load_params(ROOT / "params.yaml").domains.circuits
-    assert CircuitRecipe.of(model) == CircuitRecipe.of(DOMAIN)
+    assert CircuitRecipe.of(model) == CircuitRecipe.of(model.model_dump())
     assert CircuitRecipe.of(DOMAIN).levels[0] == LevelSizes(1.0, (3, 7), (2, 3))
 
 

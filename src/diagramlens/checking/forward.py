@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
-from diagramlens.checking.session import Session, phase_of, summed_loss
+from diagramlens.checking.session import Session, phase_of
 from diagramlens.models.families import component_of
 from diagramlens.params import Phase
 from diagramlens.records import Question
 from diagramlens.training.conversation import IGNORED
+from diagramlens.training.loss import summed_loss
 
 SHOWN = 3  # samples whose text is printed
 
@@ -57,7 +58,8 @@ def go_forward(session: Session, model: Any, phase: Phase, questions: Sequence[Q
     batch = session.batch(questions)
     with phase_of(session, model, phase):
         model.zero_grad(set_to_none=True)
-        summed, count = summed_loss(session, model, batch)
+        with session.precision():
+            summed, count = summed_loss(model, batch)
         (summed / count).backward()
     flows = _flows(session, model, phase)
     model.zero_grad(set_to_none=True)

@@ -15,9 +15,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from diagramlens.checking.session import Session, phase_of, summed_loss
+from diagramlens.checking.session import Session, phase_of
 from diagramlens.params import Phase
 from diagramlens.records import Question
+from diagramlens.training.loss import summed_loss
 from diagramlens.training.optimizers import build_optimizer
 from diagramlens.training.phases import in_four_bit, parameter_groups, rate_factor, trained_weights
 
@@ -115,7 +116,8 @@ def _accumulate(session: Session, model: Any, batches: list[dict[str, torch.Tens
     supervised = sum(int((batch["labels"][:, 1:] >= 0).sum()) for batch in batches)
     total = 0.0
     for batch in batches:
-        summed, _ = summed_loss(session, model, batch)
+        with session.precision():
+            summed, _ = summed_loss(model, batch)
         (summed / supervised).backward()
         total += float(summed.detach())
     return total / supervised

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from torch.nn import functional
 from transformers import PreTrainedModel, ProcessorMixin
 
 from diagramlens.models.families import Family, family_named
@@ -24,7 +23,7 @@ from diagramlens.models.loading import (
 )
 from diagramlens.params import Params, Phase
 from diagramlens.records import DiagramLensError, Question
-from diagramlens.training.conversation import IGNORED, Collator, Encoder, Pictures, conversation_dataset, read_questions
+from diagramlens.training.conversation import Collator, Encoder, Pictures, conversation_dataset, read_questions
 from diagramlens.training.optimizers import check_optimizer
 from diagramlens.training.phases import (
     attach_lora,
@@ -124,15 +123,3 @@ def phase_of(session: Session, model: PreTrainedModel | PeftModel, phase: Phase)
     model.train()
     with tower_without_graph(session.family, model) if sees_frozen(phase) else contextlib.nullcontext():
         yield counts
-
-
-def summed_loss(session: Session, model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int]:
-    """The negative log-likelihoods of a batch's supervised tokens, summed, in nats, and how many tokens those are."""
-    inputs = dict(batch)
-    targets = inputs.pop("labels")[:, 1:]  # (batch, length - 1)
-    columns = (targets != IGNORED).any(0).nonzero().flatten()
-    with session.precision():
-        logits = model(**inputs, logits_to_keep=columns, use_cache=False).logits.float()
-    targets = targets[:, columns]
-    summed = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
-    return summed, int((targets != IGNORED).sum())

@@ -21,25 +21,23 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 from torch import nn
-from torch.nn import functional
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import PrinterCallback, TrainerCallback
-from transformers.modeling_outputs import BaseModelOutputWithPooling
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from diagramlens.models.loading import put_weights
 from diagramlens.training.callbacks import Bar, BestBy, Conductor, Progress, Timetable
 from diagramlens.training.checkpoints import WEIGHTS, PhaseCheckpoints, read_progress, write_weights
-from diagramlens.training.conversation import IGNORED
 from diagramlens.training.curves import component_figures
 from diagramlens.training.generation import Sample, generation_metrics
+from diagramlens.training.loss import summed_loss
 from diagramlens.training.optimizers import OptimizerName, build_optimizer
 from diagramlens.training.packing import rows_of, silent
 from diagramlens.training.phases import ParameterGroup, trained_weights
@@ -196,27 +194,13 @@ class PhaseTrainer(SFTTrainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         """Sum of the negative log-likelihoods of this micro-batch, over the supervised tokens of the whole optimiser step."""
-        summed, count = self._summed_loss(model, inputs)
+        summed, count = summed_loss(model, inputs)
         loss = summed / (num_items_in_batch if num_items_in_batch is not None else count)
         if not loss.requires_grad:
             # Rows without a picture, where only what sees is trained: they teach nothing.
             loss.requires_grad_()
         # Several processes: the count is theirs together, and their gradients are averaged.
         return loss * self.accelerator.num_processes
-
-    def _summed_loss(self, model: nn.Module, inputs: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        inputs = dict(inputs)
-        targets = inputs.pop("labels")[:, 1:]  # (batch, length - 1)
-        columns = (targets != IGNORED).any(0).nonzero().flatten()
-        targets = targets[:, columns]
-        visual = inputs.pop("visual_tokens", None)
-        if visual is not None:
-            inputs["mm_encoder_outputs"] = {"image": BaseModelOutputWithPooling(pooler_output=cast(Any, (visual,)))}
-        logits = model(**inputs, logits_to_keep=columns, use_cache=False).logits.float()  # (batch, columns, vocabulary)
-        summed = functional.cross_entropy(
-            logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
-        )
-        return summed, (targets != IGNORED).sum()
 
     def evaluate(
         self, eval_dataset: Dataset | None = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
@@ -229,7 +213,7 @@ class PhaseTrainer(SFTTrainer):
             for inputs in self.get_eval_dataloader(eval_dataset):
                 for row in self._rows(self._prepare_inputs(inputs)):
                     with self.compute_loss_context_manager():
-                        summed, count = self._summed_loss(self.model, row)
+                        summed, count = summed_loss(self.model, row)
                     total += torch.stack([summed, count]).double()
         total = self.accelerator.reduce(total, reduction="sum")
         with self.compute_loss_context_manager():

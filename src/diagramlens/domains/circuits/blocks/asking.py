@@ -6,7 +6,6 @@ be asked is counted with its reason.
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from diagramlens.domains.circuits.blocks.text import BlockDiagram, BlocksError, 
 from diagramlens.domains.circuits.blocks.values import LAPLACE
 from diagramlens.domains.circuits.formula import Formula, Rational, transfer_text
 from diagramlens.domains.circuits.questions.asked import Asked
-from diagramlens.domains.circuits.questions.asking import TEACHER, random_for
+from diagramlens.domains.circuits.questions.posing import Asking, Diagram, pose_each
 from diagramlens.domains.circuits.questions.roots import root_text
 from diagramlens.domains.circuits.questions.transfers import GUESSABLE
 from diagramlens.domains.circuits.response import response_of
@@ -104,31 +103,13 @@ def pose_blocks(
 ) -> tuple[list[PosedBlocks], Counter[str]]:
     """As `ask_blocks`, each question with what it was made from."""
     diagram = parse_blocks(truth)
-    posed: list[PosedBlocks] = []
-    skipped: Counter[str] = Counter()
-    for kind, wanted in kinds.items():
-        if not wanted:
-            continue
-        rng = random_for(seed, diagram_id, kind)
-        found, reasons = _find(kind, wanted, diagram, rng)
-        for number, (subject, asked) in enumerate(found):
-            question = Question(
-                id=f"{diagram_id}-{kind}-{number}",
-                diagram_id=diagram_id,
-                group=group,
-                level=level,
-                kind=kind,
-                prompt=rng.choice(_WORDINGS[asked.wordings]).format(**asked.slots),
-                answer=asked.answer,
-                gold=json.dumps(asked.gold, sort_keys=True),
-                teacher=TEACHER,
-                confidence=1.0,
-            )
-            posed.append(PosedBlocks(question, diagram, subject, asked))
-        if len(found) < wanted and kind != "netlist":
-            why = reasons.most_common(1)[0][0] if reasons else "too few parts"
-            skipped[f"{kind}: {why}"] += wanted - len(found)
-    return posed, skipped
+    asking = Asking(
+        subjects=lambda kind, rng: _subjects(kind, diagram, rng),
+        answer=lambda kind, subject: _answer(kind, diagram, subject),
+        prompt=lambda _, asked, rng: rng.choice(_WORDINGS[asked.wordings]).format(**asked.slots),
+    )
+    posed, skipped = pose_each(Diagram(diagram_id, group, level), asking, kinds, seed)
+    return [PosedBlocks(question, diagram, subject, asked) for question, subject, asked in posed], skipped
 
 
 def near_misses_of_blocks(posed: PosedBlocks, rng: random.Random, *, most: int) -> Iterator[Asked]:
@@ -139,27 +120,10 @@ def near_misses_of_blocks(posed: PosedBlocks, rng: random.Random, *, most: int) 
             yield asked
 
 
-def _find(
-    kind: str, wanted: int, diagram: BlockDiagram, rng: random.Random
-) -> tuple[list[tuple[BlockSubject, Asked]], Counter[str]]:
-    """The first so many subjects that have an answer, and why others have none."""
-    found: list[tuple[BlockSubject, Asked]] = []
-    reasons: Counter[str] = Counter()
+def _subjects(kind: str, diagram: BlockDiagram, rng: random.Random) -> list[BlockSubject] | list[str]:
+    """What can be asked about, in random order, or why nothing can."""
     if kind not in _WORDINGS:
-        return found, Counter({"not asked of block diagrams": wanted})
-    for subject in _subjects(kind, diagram, rng):
-        asked = _answer(kind, diagram, subject)
-        if isinstance(asked, str):
-            reasons[asked] += 1
-            continue
-        found.append((subject, asked))
-        if len(found) == wanted:
-            break
-    return found, reasons
-
-
-def _subjects(kind: str, diagram: BlockDiagram, rng: random.Random) -> list[BlockSubject]:
-    """What can be asked about, in random order."""
+        return ["not asked of block diagrams"]
     match kind:
         case "netlist":
             return [BlockSubject()]

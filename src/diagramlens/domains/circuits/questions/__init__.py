@@ -12,17 +12,16 @@ be asked is counted with its reason.
 
 from diagramlens.domains.circuits.questions.asking import (
     KINDS,
-    TEACHER,
     Posed,
     QuestionError,
     ask,
     ask_and_count,
     near_misses,
     pose,
-    random_for,
     worked_answer,
 )
 from diagramlens.domains.circuits.questions.circuit import NetlistForm, number_nodes
+from diagramlens.domains.circuits.questions.posing import TEACHER, random_for
 from diagramlens.domains.circuits.questions.quantities import UNITS, quantity_text, spice_text, value_text
 
 __all__ = [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -13,12 +11,12 @@ from itertools import islice
 from diagramlens.domains.circuits.questions.asked import Asked, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit, NetlistForm, read_circuit
 from diagramlens.domains.circuits.questions.edits import edits
+from diagramlens.domains.circuits.questions.posing import Asking, Diagram, pose_each
 from diagramlens.domains.circuits.questions.table import TABLE
 from diagramlens.domains.circuits.questions.working import worked
 from diagramlens.records import DiagramLensError, Question
 
 KINDS = tuple(TABLE)
-TEACHER = "solver"
 # How often a near miss is the right circuit read in the wrong polarity.
 TURNED = 0.15
 
@@ -107,57 +105,16 @@ def pose(
     if unknown:
         raise QuestionError(f"circuits have no questions of kind {unknown[0]!r}; they have: {', '.join(KINDS)}")
     circuit = read_circuit(truth, netlist_form)
-    posed: list[Posed] = []
-    skipped: Counter[str] = Counter()
-    for kind, wanted in kinds.items():
-        if not wanted:
-            continue
-        rng = random_for(seed, diagram_id, kind)
-        found, reasons = _find(kind, wanted, circuit, rng)
-        for number, (subject, asked) in enumerate(found):
-            question = Question(
-                id=f"{diagram_id}-{kind}-{number}",
-                diagram_id=diagram_id,
-                group=group,
-                level=level,
-                kind=kind,
-                prompt=_prompt(kind, asked, rng),
-                answer=asked.answer,
-                gold=json.dumps(asked.gold, sort_keys=True),
-                teacher=TEACHER,
-                confidence=1.0,
-            )
-            posed.append(Posed(question, circuit, subject, asked))
-        if len(found) < wanted and kind != "netlist":
-            why = reasons.most_common(1)[0][0] if reasons else "too few parts"
-            skipped[f"{kind}: {why}"] += wanted - len(found)
-    return posed, skipped
-
-
-def _find(
-    kind: str, wanted: int, circuit: Circuit, rng: random.Random
-) -> tuple[list[tuple[Subject, Asked]], Counter[str]]:
-    """The first so many subjects that have an answer, and why others have none."""
-    found: list[tuple[Subject, Asked]] = []
-    reasons: Counter[str] = Counter()
-    for subject in TABLE[kind].subjects(circuit, rng):
-        asked = subject if isinstance(subject, str) else TABLE[kind].answer(circuit, subject)
-        if isinstance(subject, str) or isinstance(asked, str):
-            reasons[str(asked)] += 1
-            continue
-        found.append((subject, asked))
-        if len(found) == wanted:
-            break
-    return found, reasons
+    asking = Asking(
+        subjects=lambda kind, rng: TABLE[kind].subjects(circuit, rng),
+        answer=lambda kind, subject: TABLE[kind].answer(circuit, subject),
+        prompt=_prompt,
+    )
+    posed, skipped = pose_each(Diagram(diagram_id, group, level), asking, kinds, seed)
+    return [Posed(question, circuit, subject, asked) for question, subject, asked in posed], skipped
 
 
 def _prompt(kind: str, asked: Asked, rng: random.Random) -> str:
     """One of the wordings, its slots filled, followed by what the picture leaves open."""
     wording = rng.choice(TABLE[kind].wordings[asked.wordings])
     return " ".join((wording.format(**asked.slots), *asked.notes))
-
-
-def random_for(seed: int, diagram_id: str, purpose: str) -> random.Random:
-    """A stream of random numbers of its own for each purpose of each diagram."""
-    digest = hashlib.blake2b(f"{seed} {purpose} {diagram_id}".encode(), digest_size=8).digest()
-    return random.Random(int.from_bytes(digest, "big"))
