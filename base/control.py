@@ -48,15 +48,19 @@ def beside(pretrained: dict[str, Any], untrained: dict[str, Any]) -> dict[str, A
 
 
 def main() -> None:
-    write_untrained(load_settings(), UNTRAINED)
+    settings = load_settings()
+    write_untrained(settings, UNTRAINED)
     # An experiment in a copy of the tree sees what is committed, and no model that is not: hence the absolute path.
     command = ["dvc", "exp", "run", "--temp", "--force", "-n", EXPERIMENT, "-S", f"models.base.source={UNTRAINED}"]
     subprocess.run(command, cwd=ROOT, check=True)
     metrics = {rev: dvc.api.metrics_show(METRICS, repo=str(ROOT), rev=rev) for rev in ("HEAD", EXPERIMENT)}
     found = beside(metrics["HEAD"], metrics[EXPERIMENT])
     RESULT.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    rewrite_card(load_settings(), found)
-    print(f"{RESULT.relative_to(ROOT)} and the card of models/base have the untrained model beside the pretrained one")
+    rewrite_card(settings, found)
+    print(
+        f"{RESULT.relative_to(ROOT)} and the card of models/base have the untrained model beside the pretrained one; the card lies in a "
+        "folder that stages depend on: dvc commit -f records that its words change no result"
+    )
 
 
 def rewrite_card(settings: dict[str, Any], control: dict[str, Any]) -> None:
