@@ -40,7 +40,7 @@ def imported_modules(script: Path, graph: grimp.ImportGraph) -> set[str]:
     found: set[str] = set()
     while todo:
         module = todo.pop()
-        if module not in found | PLUMBING:
+        if module not in found and not PLUMBING & {module, module.rpartition(".")[0]}:
             found.add(module)
             todo.extend(graph.find_modules_directly_imported_by(module))
     return found

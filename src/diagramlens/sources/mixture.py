@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from diagramlens.params import (
+from diagramlens.params.sources import (
     CircuitSenseSource,
     CocoSource,
     CsvSource,
