@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from corpus import Sample, sample
 from dense import HEADS, cells
 from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
 from schedule import Schedule
+
+_DESCRIPTION = "description"
+_PICTURE_END = "<|vision_end|>"
 
 
 class Batches(Dataset):
@@ -34,56 +38,78 @@ class Batches(Dataset):
     def __len__(self) -> int:
         return self._schedule.pictures // self._size
 
-    def __getitem__(self, number: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        """The model's inputs with `labels` (batch, length), and the dense targets, each (merged tokens of all pictures,).
+    def __getitem__(self, number: int) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        """A batch, and its dense targets, each (merged tokens of all pictures,).
 
-        In a phase that teaches the vision part alone the inputs are the pictures alone.
+        The batch has the pictures as `pixel_values` and `image_grid_thw`; as `shown` the tokens that all conversations about a picture
+        begin with, (pictures, length); and as `groups` how the conversations go on: each group with `input_ids` and `labels`
+        (conversations, length), and with `about`, which picture each is about. A phase that teaches the vision part alone has the pictures
+        alone.
         """
         numbers = range(number * self._size + self._rank, (number + 1) * self._size, self._of)
         phase = self._schedule.phase_of(numbers[0])
         samples = [sample(n, self._corpus, phase["domain"]) for n in numbers]
         dense = [cells(s).targets for s in samples]
         targets = {name: torch.cat([torch.from_numpy(d[name].reshape(-1)) for d in dense]) for name in HEADS}
-        if phase["vision_only"]:
-            seen = self._processor.image_processor([s.picture for s in samples], return_tensors="pt")
-            return {name: seen[name] for name in ("pixel_values", "image_grid_thw")}, targets
-        said = [self._said(n, s) for n, s in zip(numbers, samples, strict=True)]
-        return self._read(samples, said), targets
+        seen = self._processor.image_processor([s.picture for s in samples], return_tensors="pt")
+        batch: dict[str, Any] = {name: seen[name] for name in ("pixel_values", "image_grid_thw")}
+        if not phase["vision_only"]:
+            merged = seen["image_grid_thw"].prod(-1) // self._processor.image_processor.merge_size**2
+            batch["shown"] = self._padded(self._tokens([self._template("", int(count))[0] for count in merged]))
+            batch["groups"] = self._groups(numbers, samples)
+        return batch, targets
 
-    def _read(self, samples: Sequence[Sample], said: Sequence[tuple[str, str]]) -> dict[str, torch.Tensor]:
-        """Pictures, questions and answers as the model takes them, padded to the longest."""
-        tokenizer = self._processor.tokenizer
-        messages = [
-            [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}] for prompt, _ in said
-        ]
-        texts = [self._processor.apply_chat_template(m, add_generation_prompt=True, tokenize=False) for m in messages]
-        asked = self._processor(images=[s.picture for s in samples], text=texts)
-        answers = tokenizer([answer + "<|im_end|>\n" for _, answer in said])["input_ids"]
-        rows = [list(question) + list(answer) for question, answer in zip(asked["input_ids"], answers, strict=True)]
-        length = max(map(len, rows))
-        ids = torch.full((len(rows), length), tokenizer.pad_token_id)
-        labels = torch.full((len(rows), length), -100)
-        mask = torch.zeros((len(rows), length), dtype=torch.long)
-        for row, (tokens, answer) in enumerate(zip(rows, answers, strict=True)):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            mask[row, : len(tokens)] = 1
-            labels[row, len(tokens) - len(answer) : len(tokens)] = torch.tensor(answer)
-        image_token = tokenizer.convert_tokens_to_ids("<|image_pad|>")
-        return {
-            "input_ids": ids,
-            "attention_mask": mask,
-            "mm_token_type_ids": (ids == image_token).long(),
-            "pixel_values": torch.as_tensor(asked["pixel_values"]),
-            "image_grid_thw": torch.as_tensor(asked["image_grid_thw"]),
-            "labels": labels,
-        }
+    def _groups(self, numbers: Sequence[int], samples: Sequence[Sample]) -> list[dict[str, torch.Tensor]]:
+        """What is said about the pictures, as many conversations in a group as there are pictures, the shortest first, so that little of a
+        group is padding."""
+        said = [(about, *pair) for about, n in enumerate(numbers) for pair in self._said(n, samples[about])]
+        asked = self._tokens([self._template(prompt, 1)[1] for _, prompt, _ in said])
+        answers = self._tokens([answer + "<|im_end|>\n" for _, _, answer in said])
+        order = sorted(range(len(said)), key=lambda row: len(asked[row]) + len(answers[row]))
+        groups = []
+        for start in range(0, len(order), len(samples)):
+            rows = order[start : start + len(samples)]
+            group = self._padded([asked[row] + answers[row] for row in rows])
+            labels = self._padded([[-100] * len(asked[row]) + answers[row] for row in rows], -100)["input_ids"]
+            groups.append(group | {"labels": labels, "about": torch.tensor([said[row][0] for row in rows])})
+        return groups
 
-    def _said(self, number: int, drawn: Sample) -> tuple[str, str]:
-        """What sample `number` is asked, and what it is to answer."""
+    def _template(self, prompt: str, count: int) -> tuple[str, str]:
+        """A question in the chat template, cut in two behind its picture of `count` merged tokens."""
+        message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}
+        text = str(self._processor.apply_chat_template([message], add_generation_prompt=True, tokenize=False))
+        before, after = text.replace("<|image_pad|>", "<|image_pad|>" * count).split(_PICTURE_END)
+        return before + _PICTURE_END, after
+
+    def _tokens(self, texts: list[str]) -> list[list[int]]:
+        found: list[list[int]] = self._processor.tokenizer(texts)["input_ids"]
+        return found
+
+    def _padded(self, rows: Sequence[Sequence[int]], fill: int | None = None) -> dict[str, torch.Tensor]:
+        """Rows of tokens as `input_ids`, padded behind to the longest, and their `attention_mask`.
+
+        Lengths are multiples of 16: for each new shape a CPU compiles its matrix products anew.
+        """
+        fill = self._processor.tokenizer.pad_token_id if fill is None else fill
+        ids = torch.full((len(rows), -(-max(map(len, rows)) // 16) * 16), fill)
+        mask = torch.zeros_like(ids)
+        for row, tokens in enumerate(rows):
+            ids[row, : len(tokens)], mask[row, : len(tokens)] = torch.tensor(tokens), 1
+        return {"input_ids": ids, "attention_mask": mask}
+
+    def _said(self, number: int, drawn: Sample) -> list[tuple[str, str]]:
+        """What sample `number` is asked, and what it is to answer: what cannot be asked, or answered as shortly as the phase wants it, is
+        the description instead, which is told once."""
         seed = self._wanted["question_seed"]
         rng = random.Random(f"{seed} {number}")
-        shares = self._schedule.phase_of(number)["questions"]
-        if rng.random() >= sum(shares.values()):
-            return drawn.prompt, drawn.description
-        kind = rng.choices(sorted(shares), weights=[shares[name] for name in sorted(shares)])[0]
-        return drawn.asked(kind, seed + number)
+        phase = self._schedule.phase_of(number)
+        shares = phase["questions"]
+        kinds = [*sorted(shares), _DESCRIPTION]
+        weights = [*(shares[kind] for kind in sorted(shares)), max(0.0, 1.0 - sum(shares.values()))]
+        wanted = Counter(rng.choices(kinds, weights, k=phase["asked"]))
+        told = wanted.pop(_DESCRIPTION, 0)
+        rows = drawn.asked(wanted, seed + number)
+        pairs = [(row.prompt, row.answer) for row in rows if len(row.answer) <= phase["longest"]]
+        if told or len(pairs) < wanted.total():
+            pairs.append((drawn.prompt, drawn.description))
+        return pairs

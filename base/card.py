@@ -15,7 +15,8 @@ tags: [circuits, diagrams, qwen2_vl]
 
 A Qwen2-VL of {millions:.1f} million parameters in architecture, tokenizer format, chat template and file layout, pretrained from nothing by
 `make base` to describe drawings of circuits. It lets every stage of the pipeline run for real on a laptop. It knows nothing but such
-drawings. Of the questions that `label` asks it has met a few, so that no token is new to it; answering them is what fine-tuning teaches.
+drawings, and some algebra of small circuits: of the questions that `label` asks it has met those named below; answering them better is
+what fine-tuning teaches.
 
 **Data.** {pictures:,} pictures drawn on the fly, none twice (seed {corpus_seed}), in three styles: {levels}. Only topologies that
 `split` puts into train, with its default salt, were drawn.
@@ -25,9 +26,11 @@ drawings. Of the questions that `label` asks it has met a few, so that no token 
 **Training.** Next-token loss, plus {dense_weight} times a loss on what lies in each 28-pixel cell of the picture; AdamW, batches of
 {batch}, warm-up over {warmup:,} pictures, then in a straight line from one rate to the next:
 
-| pictures | drawn | what learns | rate at the end | questions among the samples |
-|---|---|---|---|---|
+| pictures | drawn | what learns | layers of the language part | rate at the end | asked of each | of that, questions |
+|---|---|---|---|---|---|---|
 {phases}
+
+What is not a question is a description. Questions there are of the kinds {kinds}; `base/params.yaml` has the share of each.
 
 Seeds: weights {model_seed}, corpus {corpus_seed}, questions {question_seed}.
 
@@ -37,13 +40,20 @@ Seeds: weights {model_seed}, corpus {corpus_seed}, questions {question_seed}.
 |---|---|---|---|
 {rows}
 
+Asked as `label` asks, one question of a kind about each, and graded as `evaluate` grades:
+
+| | right | questions |
+|---|---|---|
+{answered}
+
 `base/learning_curve.csv` has the way there, on fewer held-out pictures, so that it jitters.
 
 **What it is worth.** {control}
 
 **Limits.** It reads the drawings of this repository, up to the sizes above. Other people's schematics it does not read: the last four
 pictures below are CircuitSense's (MIT) and ci2n's (Apache-2.0), drawn at other sizes, with other symbols, or scanned, and what it says of
-them is guessed. Algebra and arithmetic it hardly does. Intended use: the default run, tests, and trying things out.
+them is guessed. Algebra of more than a few parts it hardly does, arithmetic not at all. Intended use: the default run, tests, and trying
+things out.
 
 ![Pictures, what the model says of them, and whether that is right](examples.png)
 """
@@ -60,25 +70,12 @@ _ROWS = {
 def write_card(
     path: Path,
     settings: Mapping[str, Any],
-    parameters: int,
     example: str,
-    results: Mapping[str, Mapping[str, float]],
+    summary: Mapping[str, Any],
     control: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the card.
-
-    `results` maps a name to its shares `exact` and `phrases` and the number of `pictures`; `control` is what `control.py` found, where it
-    was run.
-    """
-    corpus, wanted = settings["corpus"], settings["pretrain"]
-    rows = [
-        f"| {name.replace('_', ' ')} | {r['exact']:.1%} | {r['phrases']:.1%} | {r['pictures']} |"
-        for name, r in results.items()
-    ]
-    phases = [
-        f"| {p['pictures']:,} | {p['domain']} | {'vision' if p['vision_only'] else 'all'} | {p['rate']:g} | {_asked(p)} |"
-        for p in wanted["phases"]
-    ]
+    """Write the card. `summary` is what stands in metrics.json, `control` what `control.py` found, where it was run."""
+    corpus, wanted, told = settings["corpus"], settings["pretrain"], summary["held_out"]
     drawn = corpus["domains"][wanted["phases"][-1]["domain"]]["levels"]
     levels = [
         "level {} with {minimum} to {maximum} parts".format(name.removeprefix("level_"), **sizes["parts"])
@@ -86,26 +83,43 @@ def write_card(
         if sizes["weight"] > 0
     ]
     text = _CARD.format(
-        millions=parameters / 1e6,
-        pictures=sum(phase["pictures"] for phase in wanted["phases"]),
+        millions=summary["parameters"] / 1e6,
+        pictures=summary["pictures"],
         corpus_seed=corpus["seed"],
         levels=", ".join(levels),
         example=example,
         dense_weight=wanted["dense_weight"],
         batch=wanted["batch"],
         warmup=wanted["warmup"],
-        phases="\n".join(phases),
+        phases="\n".join(_phase(phase) for phase in wanted["phases"]),
+        kinds=", ".join(sorted({kind for phase in wanted["phases"] for kind in phase["questions"]})),
         model_seed=settings["model"]["seed"],
         question_seed=wanted["question_seed"],
-        held_out=results["overall"]["pictures"],
-        rows="\n".join(rows),
+        held_out=told["overall"]["pictures"],
+        rows="\n".join(
+            f"| {_title(name)} | {row['exact']:.1%} | {row['phrases']:.1%} | {row['pictures']} |"
+            for name, row in told.items()
+        ),
+        answered="\n".join(
+            f"| {kind}{'' if name == 'overall' else ', ' + _title(name)} | {row['right']:.1%} | {row['questions']} |"
+            for kind, rows in summary["answered"].items()
+            for name, row in sorted(rows.items(), key=lambda item: item[0] != "overall")
+        ),
         control=_worth(control),
     )
     path.write_text(text, encoding="utf-8")
 
 
-def _asked(phase: Mapping[str, Any]) -> str:
-    return "" if phase["vision_only"] else f"{sum(phase['questions'].values()):.0%}"
+def _title(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _phase(phase: Mapping[str, Any]) -> str:
+    start = f"| {phase['pictures']:,} | {phase['domain']} |"
+    if phase["vision_only"]:
+        return f"{start} vision | | {phase['rate']:g} | | |"
+    asked = f"{phase['asked']} | {sum(phase['questions'].values()):.0%}"
+    return f"{start} all | {phase['layers']} | {phase['rate']:g} | {asked} |"
 
 
 def _worth(control: Mapping[str, Any] | None) -> str:

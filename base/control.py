@@ -19,7 +19,8 @@ from card import write_card
 from corpus import sample
 from diagramlens.models.scratch import save_model_folder
 from diagramlens.runtime import hidden_sibling
-from pretrain import MODEL_FOLDER, ROOT, Pretraining
+from learner import Pretraining
+from pretrain import MODEL_FOLDER, ROOT
 from schedule import Schedule
 from settings import load_settings
 
@@ -65,11 +66,10 @@ def main() -> None:
 
 def rewrite_card(settings: dict[str, Any], control: dict[str, Any]) -> None:
     """Write the card of models/base again, now with the control. Everything else in it stays as the pretraining wrote it."""
-    results = json.loads((RESULT.parent / "metrics.json").read_text(encoding="utf-8"))
+    summary = json.loads((RESULT.parent / "metrics.json").read_text(encoding="utf-8"))
     phases = Schedule(settings["pretrain"]["phases"], settings["pretrain"]["warmup"])
     example = sample(0, settings["corpus"], phases.domain, "validation").description
-    card = MODEL_FOLDER / "README.md"
-    write_card(card, settings, results["parameters"], example, results["held_out"], control)
+    write_card(MODEL_FOLDER / "README.md", settings, example, summary, control)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from diagramlens.domains.circuits.questions import ask
 from diagramlens.domains.circuits.recipe import CircuitRecipe
 from diagramlens.domains.circuits.sampling import Circuit, paint, sample_circuit, sample_look, told
 from diagramlens.domains.circuits.scene import Scene
+from diagramlens.records import Question
 from diagramlens.splitting import place
 
 PROMPTS = ("Describe this circuit.", "Describe the drawing.", "What does the circuit show?")
@@ -37,10 +38,9 @@ class Sample:
     prompt: str
     description: str
 
-    def asked(self, kind: str, seed: int) -> tuple[str, str]:
-        """A question of a kind about the picture, as `label` asks it, and its answer; prompt and description where there is none to ask."""
-        rows = ask("", "", self.level, self.truth, kinds={kind: 1}, netlist_form="traced", seed=seed)
-        return (rows[0].prompt, rows[0].answer) if rows else (self.prompt, self.description)
+    def asked(self, kinds: Mapping[str, int], seed: int) -> list[Question]:
+        """Questions about the picture, at most so many of each kind, as `label` asks them: those that can be asked."""
+        return ask("", "", self.level, self.truth, kinds=dict(kinds), netlist_form="traced", seed=seed)
 
 
 def describe(truth: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from corpus import Sample
-from diagramlens.domains.circuits.layout import GRID_LIMIT, terminals
+from diagramlens.domains.circuits.layout import GRID_LIMIT, Islands, terminals
 from diagramlens.domains.circuits.scene import Device, Point, Scene, Segment
 
 CELL = 28
@@ -61,6 +62,11 @@ HEADS = {
     "control": 1 + len(_MARKS),  # the name of what rules a controlled source
     "control_first": _PLACES,  # the terminals of the part that rules it
     "control_second": _PLACES,
+    # Junctions and the same terminals as what is joined to them by wires, grounds and rails: the first of those junctions in reading order.
+    "node": _PLACES,
+    "node_first": _PLACES,
+    "node_second": _PLACES,
+    "node_third": _PLACES,
 }
 _EVERYWHERE = ("symbol", "letter", "digit", "junction")
 
@@ -77,11 +83,14 @@ def cells(sample: Sample) -> Cells:
     width, height = sample.scene.size
     shape = (height // CELL, width // CELL)
     targets = {name: np.full(shape, NONE if name in _EVERYWHERE else IGNORE, dtype=np.int64) for name in HEADS}
-    places = _places(sample.scene)
+    places, nodes = _places(sample.scene), _nodes(sample.scene)
+    node_of = {place: nodes[point] for point, place in places.items()}
     for point, place in places.items():
         targets["junction"][_cell(point, shape)] = place
+        targets["node"][_cell(point, shape)] = node_of[place]
     for where, found in _symbols(sample.scene, places):
-        for name, value in found.items():
+        joined = {f"node_{end}": node_of[found[end]] for end in ("first", "second", "third") if end in found}
+        for name, value in (found | joined).items():
             targets[name][_cell(where, shape)] = value
     for drawn in sample.objects:
         named = re.fullmatch(f"([{_LETTERS}])([1-9])", drawn.name)
@@ -167,38 +176,53 @@ def _places(scene: Scene) -> dict[Point, int]:
     return {(x, y): 1 + rows[y] * GRID_LIMIT + columns[x] for x, y in points}
 
 
+def _nodes(scene: Scene) -> dict[Point, int]:
+    """What each junction is joined to by wires, and by hanging on ground or on one rail: the smallest place of all that is."""
+    islands, places = Islands(), _places(scene)
+    pairs = [(segment.start, segment.end) for segment in scene.segments if segment.kind == "W"]
+    pairs += pairwise(scene.grounds)
+    for name in {rail.name for rail in scene.rails}:
+        pairs += pairwise(rail.at for rail in scene.rails if rail.name == name)
+    for first, second in pairs:
+        islands.join(first, second)
+    smallest: dict[Point, int] = {}
+    for point, place in sorted(places.items(), key=lambda item: item[1]):
+        smallest.setdefault(islands.root(point), place)
+    return {point: smallest[islands.root(point)] for point in places}
+
+
 class DenseHeads(nn.Module):
     """Linear classifiers over merged visual tokens, (tokens, width), in the order of the pictures' cells row by row."""
 
-    def __init__(self, width: int, weights: Mapping[str, float] | None = None) -> None:
-        """`weights` says how much the loss of a head counts among the others; 1 where nothing is said."""
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.weights = {**dict.fromkeys(HEADS, 1.0), **(weights or {})}
-        if unknown := sorted(self.weights.keys() - HEADS.keys()):
-            raise ValueError(
-                f"pretrain.dense_weights: no head is called {', '.join(unknown)}; there are {', '.join(HEADS)}"
-            )
         self.norm = nn.LayerNorm(width)
         self.heads = nn.ModuleDict({name: nn.Linear(width, classes) for name, classes in HEADS.items()})
 
-    def forward(self, tokens: torch.Tensor, targets: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, Any]]:
+    def forward(
+        self, tokens: torch.Tensor, targets: Mapping[str, torch.Tensor], weights: Mapping[str, float] | None = None
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
         """Weighted mean of the heads' losses, and each head's accuracy on cells that hold something.
 
-        Cells with nothing are a loss of their own with weight 1, or the many empty ones would drown the rest. A head that has nothing to
-        say of any picture of the batch is left out.
+        `weights` says how much the loss of a head counts among the others; 1 where nothing is said. Cells with nothing are a loss of their
+        own with weight 1, or the many empty ones would drown the rest. A head that has nothing to say of any picture of the batch is left
+        out.
         """
+        counts = {**dict.fromkeys(HEADS, 1.0), **(weights or {})}
+        if unknown := sorted(counts.keys() - HEADS.keys()):
+            raise ValueError(f"dense_weights: no head is called {', '.join(unknown)}; there are {', '.join(HEADS)}")
         tokens = self.norm(tokens)
-        losses, weights, accuracy = [], [], {}
+        losses, shares, accuracy = [], [], {}
         for name, head in self.heads.items():
             wanted = targets[name]
             logits = head(tokens).float()
             full, empty = wanted > NONE, wanted == NONE
             if not full.any():
                 continue
-            losses.append(self.weights[name] * functional.cross_entropy(logits[full], wanted[full]))
-            weights.append(self.weights[name])
+            losses.append(counts[name] * functional.cross_entropy(logits[full], wanted[full]))
+            shares.append(counts[name])
             if name in _EVERYWHERE and empty.any():
                 losses.append(functional.cross_entropy(logits[empty], wanted[empty]))
-                weights.append(1.0)
+                shares.append(1.0)
             accuracy[name] = (logits[full].argmax(-1) == wanted[full]).float().mean().item()
-        return torch.stack(losses).sum() / sum(weights), accuracy
+        return torch.stack(losses).sum() / sum(shares), accuracy

@@ -73,28 +73,35 @@ def own_examples(told: Sequence[Told], each: int = 2) -> list[Example]:
 def others_examples(
     model: Qwen2VLForConditionalGeneration, processor: PicturesOnlyQwen2VLProcessor, each: int = 2
 ) -> list[Example]:
-    """The first pictures of either data set, described now, and how many names of parts the description shares with the picture."""
-    circuitsense = sorted(OTHERS.glob("circuitsense_sample/**/*_image.png"))[:each]
-    ci2n = sorted(OTHERS.glob("ci2n_sample/*.png"))[:each]
-    pictures = [Image.open(path).convert("RGB") for path in (*circuitsense, *ci2n)]
+    """The first pictures of either data set, described now, and how much of what they show the description names."""
+    shown = [(path, _circuitsense) for path in sorted(OTHERS.glob("circuitsense_sample/**/*_image.png"))[:each]]
+    shown += [(path, _ci2n) for path in sorted(OTHERS.glob("ci2n_sample/*.png"))[:each]]
+    pictures = [Image.open(path).convert("RGB") for path, _ in shown]
     answers = TransformersAnswerer(model, processor).answer(pictures, [PROMPTS[0]] * len(pictures), 120)
-    examples = []
-    for path, picture, answer in zip((*circuitsense, *ci2n), pictures, answers, strict=True):
-        if path in ci2n:
-            shapes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["shapes"]
-            counts = Counter(shape["label"] for shape in shapes)
-            drawn = ", ".join(f"{count} {label}" for label, count in sorted(counts.items()))
-            told = Counter(name[0] for name in set(re.findall(r"[A-Z][0-9]+", answer)))
-            found = sum(min(counts[label], told[letter]) for label, letter in _LETTERS.items())
-            verdict = f"{found} of {sum(counts[label] for label in _LETTERS)} parts, by their kind"
-            examples.append(Example(picture, "ci2n, scanned", drawn, answer, verdict, False))
-            continue
-        netlist = path.with_name(path.name.replace("_image.png", "_netlist.txt")).read_text(encoding="utf-8")
-        names = {part.name for part in parse_netlist(netlist).parts if part.kind != "W"}
-        named = names & set(re.findall(r"[A-Z][0-9]+", answer))
-        verdict = f"{len(named)} of {len(names)} parts named"
-        examples.append(Example(picture, "CircuitSense", netlist.strip().replace("\n", ", "), answer, verdict, False))
-    return examples
+    return [
+        example(path, picture, answer)
+        for (path, example), picture, answer in zip(shown, pictures, answers, strict=True)
+    ]
+
+
+def _circuitsense(path: Path, picture: Image.Image, answer: str) -> Example:
+    """A picture of CircuitSense: how many of its parts the answer has by name."""
+    netlist = path.with_name(path.name.replace("_image.png", "_netlist.txt")).read_text(encoding="utf-8")
+    names = {part.name for part in parse_netlist(netlist).parts if part.kind != "W"}
+    named = names & set(re.findall(r"[A-Z][0-9]+", answer))
+    verdict = f"{len(named)} of {len(names)} parts named"
+    return Example(picture, "CircuitSense", netlist.strip().replace("\n", ", "), answer, verdict, False)
+
+
+def _ci2n(path: Path, picture: Image.Image, answer: str) -> Example:
+    """A picture of ci2n, whose parts have no names there: how many the answer has of each kind."""
+    shapes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["shapes"]
+    counts = Counter(shape["label"] for shape in shapes)
+    drawn = ", ".join(f"{count} {label}" for label, count in sorted(counts.items()))
+    told = Counter(name[0] for name in set(re.findall(r"[A-Z][0-9]+", answer)))
+    found = sum(min(counts[label], told[letter]) for label, letter in _LETTERS.items())
+    verdict = f"{found} of {sum(counts[label] for label in _LETTERS)} parts, by their kind"
+    return Example(picture, "ci2n, scanned", drawn, answer, verdict, False)
 
 
 def sheet(examples: Sequence[Example]) -> Image.Image:

@@ -1,19 +1,23 @@
-"""Describes held-out pictures, of topologies that the pretraining never draws, and grades the descriptions."""
+"""Asks about held-out pictures, of topologies that the pretraining never draws, and grades what is said of them."""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-import torch
 from transformers import Qwen2VLForConditionalGeneration
 
 from corpus import Sample, sample
 from diagramlens.domains.circuits.size import part_count
+from diagramlens.grading.answers import grade
+from diagramlens.inference import TransformersAnswerer
 from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
+
+_LONGEST = 120  # tokens of an answer
 
 
 @dataclass(frozen=True)
@@ -35,36 +39,61 @@ class Told:
         return len(drawn & told) / len(drawn | told)
 
 
-@torch.no_grad()
+def held_out(corpus: Mapping[str, Any], domain: str, part: str, count: int) -> list[Sample]:
+    """Samples 0 to count - 1 of a part ("validation" or "test") of a domain of the corpus."""
+    return [sample(number, corpus, domain, part) for number in range(count)]
+
+
 def tell(
+    model: Qwen2VLForConditionalGeneration, processor: PicturesOnlyQwen2VLProcessor, samples: Sequence[Sample]
+) -> list[Told]:
+    """Have the model describe pictures, greedily. Leaves the model in its mode."""
+    texts = _answers(model, processor, [(drawn, drawn.prompt) for drawn in samples])
+    return [Told(drawn, text) for drawn, text in zip(samples, texts, strict=True)]
+
+
+def answer(
     model: Qwen2VLForConditionalGeneration,
     processor: PicturesOnlyQwen2VLProcessor,
-    corpus: Mapping[str, Any],
-    domain: str,
-    part: str,
-    count: int,
+    samples: Sequence[Sample],
+    kind: str,
+    seed: int,
+) -> list[tuple[Sample, bool]]:
+    """Ask one question of a kind about each picture that has one, as `label` asks it; the pictures asked about, and whether the answer is
+    right, as `evaluate` grades it."""
+    asked = [(drawn, row) for number, drawn in enumerate(samples) for row in drawn.asked({kind: 1}, seed + number)]
+    texts = _answers(model, processor, [(drawn, row.prompt) for drawn, row in asked])
+    return [
+        (drawn, grade(row.kind, json.loads(row.gold), row.answer, text).correct)
+        for (drawn, row), text in zip(asked, texts, strict=True)
+    ]
+
+
+def _answers(
+    model: Qwen2VLForConditionalGeneration,
+    processor: PicturesOnlyQwen2VLProcessor,
+    asked: Sequence[tuple[Sample, str]],
     batch: int = 64,
-) -> list[Told]:
-    """Have the model describe samples 0 to count - 1 of a part of a domain of the corpus, greedily. Leaves the model in its mode."""
+) -> list[str]:
     was_training = model.training
-    model.eval()
-    processor.tokenizer.padding_side = "left"
-    told: list[Told] = []
-    for start in range(0, count, batch):
-        samples = [sample(number, corpus, domain, part) for number in range(start, min(count, start + batch))]
-        messages = [
-            [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": s.prompt}]}] for s in samples
-        ]
-        texts = [processor.apply_chat_template(m, add_generation_prompt=True, tokenize=False) for m in messages]
-        inputs = processor(images=[s.picture for s in samples], text=texts, padding=True, return_tensors="pt").to(
-            model.device
-        )
-        with torch.autocast(model.device.type, dtype=torch.bfloat16):
-            written = model.generate(**inputs, max_new_tokens=120, do_sample=False)
-        answers = processor.tokenizer.batch_decode(written[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-        told += [Told(s, answer.strip()) for s, answer in zip(samples, answers, strict=True)]
+    answerer = TransformersAnswerer(model, processor)
+    texts: list[str] = []
+    for start in range(0, len(asked), batch):
+        rows = asked[start : start + batch]
+        texts += answerer.answer([drawn.picture for drawn, _ in rows], [prompt for _, prompt in rows], _LONGEST)
     model.train(was_training)
-    return told
+    return texts
+
+
+def shares_right(answered: Sequence[tuple[Sample, bool]]) -> dict[str, dict[str, float]]:
+    """Share of questions answered right, overall and by level."""
+    groups: dict[str, list[bool]] = defaultdict(list)
+    for drawn, right in answered:
+        groups["overall"].append(right)
+        groups[f"level_{drawn.level}"].append(right)
+    return {
+        name: {"right": round(fmean(rights), 4), "questions": len(rights)} for name, rights in sorted(groups.items())
+    }
 
 
 def figures(told: Sequence[Told]) -> dict[str, Any]:

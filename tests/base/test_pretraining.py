@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -17,13 +20,15 @@ from control import beside, write_untrained
 from corpus import describe, sample
 from dense import CELL, HEADS, NONE, DenseHeads, cells
 from diagramlens.domains.circuits.layout import terminals
-from diagramlens.domains.circuits.netlist import parse_netlist, topology_group
+from diagramlens.domains.circuits.netlist import merged_nodes, parse_netlist, topology_group
+from diagramlens.inference import TransformersAnswerer
 from diagramlens.models.loading import load_model
 from diagramlens.params import load_params
 from diagramlens.splitting import place
 from examples import others_examples, own_examples, sheet, write_examples
-from held_out import Told, figures
-from pretrain import Pretraining, checkpoint_path
+from held_out import Told, answer, figures, held_out, shares_right
+from learner import Pretraining
+from pretrain import checkpoint_path
 from schedule import Schedule
 from settings import load_settings
 
@@ -61,19 +66,14 @@ def tiny(settings: dict[str, Any]) -> dict[str, Any]:
         "vision_depth": 3,
         "vision_width": 32,
         "vision_heads": 2,
-        "language_depth": 1,
+        "language_depth": 2,
         "language_width": 64,
         "language_feed_forward": 64,
     }
+    phase = {"pictures": 4, "domain": "meshes", "vision_only": False, "layers": 2, "dense_weights": {}, "longest": 400}
     phases = [
-        {"pictures": 4, "domain": "meshes", "rate": 1e-3, "vision_only": False, "questions": {}},
-        {
-            "pictures": 4,
-            "domain": "meshes",
-            "rate": 0.0,
-            "vision_only": False,
-            "questions": {"netlist": 0.5, "transfer": 0.5},
-        },
+        phase | {"rate": 1e-3, "asked": 1, "questions": {}},
+        phase | {"rate": 0.0, "asked": 2, "questions": {"netlist": 0.5, "transfer": 0.5}},
     ]
     small["pretrain"] |= {"phases": phases, "batch": 2, "warmup": 2}
     return small
@@ -159,6 +159,25 @@ def test_dense_targets_lie_where_the_drawing_has_its_parts(everything: dict[str,
         assert (targets["control_first"] > NONE).sum() == sum(1 for part in scene.segments if part.control)
 
 
+def test_node_targets_are_what_the_netlist_says_is_joined(everything: dict[str, Any], domain: str) -> None:
+    """Junctions share a node exactly where contracting the wires of the netlist makes them one."""
+    joined = 0
+    for number in range(200):
+        drawn = sample(number, everything, domain)
+        names = merged_nodes(parse_netlist(drawn.truth))
+        targets = cells(drawn).targets
+        junctions = np.argwhere((targets["junction"] > NONE) & (targets["node"] > NONE))
+        found = {
+            "abcdefghijklmnop"[targets["junction"][row, column] - 1]: targets["node"][row, column]
+            for row, column in junctions.tolist()
+        }
+        assert len(found) >= 2 and found.keys() <= names.keys()
+        for (first, one), (second, other) in itertools.combinations(found.items(), 2):
+            assert (one == other) == (names[first] == names[second]), (drawn.truth, first, second)
+            joined += one == other
+    assert joined > 200
+
+
 def test_figures_are_shares_of_pictures_and_phrases(settings: dict[str, Any]) -> None:
     first, second = (sample(number, settings["corpus"], "meshes") for number in range(2))
     told = [Told(first, first.description), Told(second, "nonsense")]
@@ -166,12 +185,90 @@ def test_figures_are_shares_of_pictures_and_phrases(settings: dict[str, Any]) ->
     assert overall == {"exact": 0.5, "phrases": 0.5, "pictures": 2}
 
 
+def said(run: Pretraining, group: dict[str, torch.Tensor]) -> list[str]:
+    """What of each conversation of a group is supervised, as text."""
+    return [run.processor.tokenizer.decode(row[row != -100]) for row in group["labels"]]
+
+
+def test_questions_about_held_out_pictures_are_graded_like_those_of_the_pipeline(
+    tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Pretraining(tiny, torch.device("cpu"))
+    samples = held_out(tiny["corpus"], "meshes", "validation", 6)
+    gold = [row for number, drawn in enumerate(samples) for row in drawn.asked({"transfer": 1}, 5 + number)]
+    texts = [f"H(s) = {row.answer}" for row in gold[:-1]] + ["0"]
+    asked: list[str] = []
+
+    def says(self: TransformersAnswerer, images: list[Any], prompts: list[str], longest: int) -> list[str]:
+        asked.extend(prompts)
+        return texts
+
+    monkeypatch.setattr(TransformersAnswerer, "answer", says)
+    answered = answer(run.model.train(), run.processor, samples, "transfer", 5)
+    assert asked == [row.prompt for row in gold] and run.model.training
+    assert [right for _, right in answered] == [True] * (len(gold) - 1) + [False]
+    overall = shares_right(answered)["overall"]
+    assert overall == {"right": round(1 - 1 / len(gold), 4), "questions": len(gold)}
+
+
 def test_only_the_description_and_the_end_of_the_turn_are_supervised(tiny: dict[str, Any]) -> None:
     run = Pretraining(tiny, torch.device("cpu"))
-    inputs, _ = Batches(tiny["corpus"], tiny["pretrain"], run.processor)[0]
-    for row, drawn in enumerate(sample(number, tiny["corpus"], "meshes") for number in range(2)):
-        supervised = inputs["labels"][row][inputs["labels"][row] != -100]
-        assert run.processor.tokenizer.decode(supervised) == drawn.description + "<|im_end|>\n"
+    batch, _ = Batches(tiny["corpus"], tiny["pretrain"], run.processor)[0]
+    (group,) = batch["groups"]
+    drawn = [sample(number, tiny["corpus"], "meshes").description for number in range(2)]
+    assert said(run, group) == [drawn[about] + "<|im_end|>\n" for about in group["about"]]
+    assert sorted(group["about"].tolist()) == [0, 1]
+
+
+def test_conversations_about_one_picture_cost_what_they_cost_apart(tiny: dict[str, Any]) -> None:
+    """A batch looks at each picture once, and has the losses of conversations that bring their own."""
+    run = Pretraining(tiny, torch.device("cpu"))
+    batch, targets = Batches(tiny["corpus"], tiny["pretrain"], run.processor)[2]
+    together = run.step(batch, targets)["token_loss"]
+    assert sum(len(group["about"]) for group in batch["groups"]) > len(batch["image_grid_thw"])
+    apart = Pretraining(tiny, torch.device("cpu"))
+    pictures = batch["pixel_values"].split(batch["image_grid_thw"].prod(-1).tolist())
+    losses, tokens = 0.0, 0
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        for group in batch["groups"]:
+            for row, about in enumerate(group["about"].tolist()):
+                shown = batch["shown"]["input_ids"][about, batch["shown"]["attention_mask"][about].bool()]
+                real = group["attention_mask"][row].bool()
+                ids = torch.cat([shown, group["input_ids"][row, real]])[None]
+                labels = torch.cat([torch.full_like(shown, -100), group["labels"][row, real]])
+                logits = apart.model(
+                    input_ids=ids,
+                    mm_token_type_ids=(ids == apart.model.config.image_token_id).long(),
+                    pixel_values=pictures[about],
+                    image_grid_thw=batch["image_grid_thw"][about][None],
+                ).logits[0]
+                losses += torch.nn.functional.cross_entropy(logits[:-1].float(), labels[1:], reduction="sum").item()
+                tokens += int((labels[1:] != -100).sum())
+    assert losses / tokens == pytest.approx(together, rel=2e-3)
+
+
+def test_layers_that_come_in_later_change_nothing_at_first(tiny: dict[str, Any]) -> None:
+    wanted = copy.deepcopy(tiny)
+    wanted["pretrain"]["phases"][0]["layers"] = 1
+    run = Pretraining(wanted, torch.device("cpu"))
+    batches = Batches(wanted["corpus"], wanted["pretrain"], run.processor)
+    later = {name for name, _ in run.model.named_parameters() if ".layers.1." in name}
+    before = {name: tensor.clone() for name, tensor in run.model.named_parameters() if name in later}
+    batch = batches[0][0]
+    inputs = {name: batch[name] for name in ("pixel_values", "image_grid_thw")} | batch["shown"]
+    inputs["mm_token_type_ids"] = (inputs["input_ids"] == run.model.config.image_token_id).long()
+    with torch.no_grad():
+        deep = run.model.eval()(**inputs).logits
+        run.use(1)
+        torch.testing.assert_close(run.model(**inputs).logits, deep)
+    run.step(*batches[0])
+    run.step(*batches[1])
+    run.use(2)
+    state = dict(run.model.named_parameters())
+    assert later and all(torch.equal(state[name], before[name]) for name in later)
+    run.step(*batches[2])
+    assert not torch.equal(state["model.language_model.layers.1.mlp.down_proj.weight"], torch.zeros(()))
+    assert any(not torch.equal(state[name], before[name]) for name in later)
 
 
 def test_a_resumed_run_ends_like_an_uninterrupted_one(tiny: dict[str, Any], tmp_path: Path) -> None:
@@ -242,26 +339,42 @@ def test_two_processes_take_the_step_of_one(tiny: dict[str, Any], tmp_path: Path
 def test_dense_losses_count_as_the_parameters_say(tiny: dict[str, Any]) -> None:
     tokens, digit = torch.randn(4, 16), torch.tensor([1, 2, 3, 4])
     targets = {name: torch.full((4,), -100) for name in HEADS} | {"digit": digit, "symbol": digit}
-    heads = DenseHeads(16, {"digit": 3.0})
-    loss, _ = heads(tokens, targets)
+    heads = DenseHeads(16)
+    loss, _ = heads(tokens, targets, {"digit": 3.0})
     own = {
         name: torch.nn.functional.cross_entropy(heads.heads[name](heads.norm(tokens)), digit)
         for name in ("digit", "symbol")
     }
     assert loss.item() == pytest.approx((3 * own["digit"] + own["symbol"]).item() / 4)
     with pytest.raises(ValueError, match="digits"):
-        DenseHeads(16, {"digits": 3.0})
+        heads(tokens, targets, {"digits": 3.0})
 
 
 def test_questions_come_in_the_phase_that_has_them(tiny: dict[str, Any]) -> None:
     run = Pretraining(tiny, torch.device("cpu"))
     batches = Batches(tiny["corpus"], tiny["pretrain"], run.processor)
     assert len(batches) == 4
-    said = [run.processor.tokenizer.decode(row[row != -100]) for row in batches[2][0]["labels"]]
-    for text, number in zip(said, (4, 5), strict=True):
+    groups = batches[2][0]["groups"]
+    for number, about in ((4, 0), (5, 1)):
         drawn = sample(number, tiny["corpus"], "meshes")
-        answers = {drawn.asked(kind, tiny["pretrain"]["question_seed"] + number)[1] for kind in ("netlist", "transfer")}
-        assert text.removesuffix("<|im_end|>\n") in answers
+        rows = drawn.asked({"netlist": 2, "transfer": 2}, tiny["pretrain"]["question_seed"] + number)
+        told = {
+            text.removesuffix("<|im_end|>\n")
+            for group in groups
+            for text, own in zip(said(run, group), group["about"].tolist(), strict=True)
+            if own == about
+        }
+        assert told and told <= {row.answer for row in rows} | {drawn.description}
+        assert told != {drawn.description}
+
+
+def test_what_takes_longer_to_say_than_the_phase_allows_is_not_asked(tiny: dict[str, Any]) -> None:
+    wanted = copy.deepcopy(tiny)
+    wanted["pretrain"]["phases"][1] |= {"longest": 1, "asked": 3}
+    run = Pretraining(wanted, torch.device("cpu"))
+    groups = Batches(wanted["corpus"], wanted["pretrain"], run.processor)[2][0]["groups"]
+    drawn = {sample(number, wanted["corpus"], "meshes").description + "<|im_end|>\n" for number in (4, 5)}
+    assert sorted(text for group in groups for text in said(run, group)) == sorted(drawn)
 
 
 def test_the_rate_goes_in_straight_lines_from_phase_to_phase() -> None:
@@ -318,21 +431,30 @@ def test_the_sheet_of_examples_shows_right_and_wrong_and_the_pictures_of_others(
     assert Image.open(tmp_path / "examples.png").width == sheet(own).width
 
 
+SUMMARY = {
+    "parameters": 6_107_008,
+    "pictures": 1234,
+    "held_out": {"overall": {"exact": 0.5, "phrases": 0.75, "pictures": 8}},
+    "answered": {"transfer": {"level_0": {"right": 0.25, "questions": 4}, "overall": {"right": 0.125, "questions": 8}}},
+}
+
+
 def test_the_card_tells_what_was_drawn_and_how_well_it_is_read(settings: dict[str, Any], tmp_path: Path) -> None:
-    write_card(
-        tmp_path / "card.md", settings, 6_107_008, "a R1 b", {"overall": {"exact": 0.5, "phrases": 0.75, "pictures": 8}}
-    )
+    write_card(tmp_path / "card.md", settings, "a R1 b", SUMMARY)
     text = (tmp_path / "card.md").read_text(encoding="utf-8")
-    assert "6.1 million parameters" in text
+    assert "6.1 million parameters" in text and "1,234 pictures" in text
     assert "level 0 with 3 to 7 parts, level 1 with 3 to 7 parts" in text
     assert "| overall | 50.0% | 75.0% | 8 |" in text
-    assert text.count("\n| ") == len(settings["pretrain"]["phases"]) + 3
+    assert "| transfer | 12.5% | 8 |\n| transfer, level 0 | 25.0% | 4 |" in text
+    (schedule,) = re.findall(r"\| pictures \| drawn .*?\n\n", text, re.DOTALL)
+    header, _, *phases = schedule.strip().splitlines()
+    assert len(phases) == len(settings["pretrain"]["phases"])
+    assert {row.count("|") for row in phases} == {header.count("|")}
 
 
 def test_the_card_sets_the_control_beside_the_model(settings: dict[str, Any], tmp_path: Path) -> None:
     run = json.loads((ROOT / "metrics/metrics.json").read_text(encoding="utf-8"))
-    held_out = {"overall": {"exact": 0.5, "phrases": 0.75, "pictures": 8}}
-    write_card(tmp_path / "card.md", settings, 6_107_008, "a R1 b", held_out, beside(run, run))
+    write_card(tmp_path / "card.md", settings, "a R1 b", SUMMARY, beside(run, run))
     share = f"{run['merged']['overall']['netlist_exact_accuracy']:.1%}"
     rows = [line for line in (tmp_path / "card.md").read_text(encoding="utf-8").splitlines() if "netlist exact" in line]
     assert len(rows) == 1 and rows[0].count(share) >= 2
