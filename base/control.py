@@ -7,7 +7,6 @@ tree (`dvc exp run --temp`), and sets its accuracies beside those of the committ
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import torch
 from card import write_card
 from corpus import sample
 from diagramlens.models.scratch import save_model_folder
-from diagramlens.runtime import hidden_sibling
+from diagramlens.runtime import replaced
 from learner import Pretraining
 from pretrain import MODEL_FOLDER, ROOT
 from schedule import Schedule
@@ -33,11 +32,8 @@ METRICS = "metrics/metrics.json"
 def write_untrained(settings: dict[str, Any], folder: Path) -> None:
     """Write the model as the pretraining finds it at its start, processor included; a folder that is there is replaced."""
     start = Pretraining(settings, torch.device("cpu"))
-    unfinished = hidden_sibling(folder)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    save_model_folder(start.model, start.processor, unfinished)
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
+    with replaced(folder) as unfinished:
+        save_model_folder(start.model, start.processor, unfinished)
 
 
 def beside(pretrained: dict[str, Any], untrained: dict[str, Any]) -> dict[str, Any]:

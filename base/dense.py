@@ -83,8 +83,8 @@ def cells(sample: Sample) -> Cells:
     width, height = sample.scene.size
     shape = (height // CELL, width // CELL)
     targets = {name: np.full(shape, NONE if name in _EVERYWHERE else IGNORE, dtype=np.int64) for name in HEADS}
-    places, nodes = _places(sample.scene), _nodes(sample.scene)
-    node_of = {place: nodes[point] for point, place in places.items()}
+    places = _places(sample.scene)
+    node_of = _nodes(sample.scene, places)
     for point, place in places.items():
         targets["junction"][_cell(point, shape)] = place
         targets["node"][_cell(point, shape)] = node_of[place]
@@ -176,9 +176,9 @@ def _places(scene: Scene) -> dict[Point, int]:
     return {(x, y): 1 + rows[y] * GRID_LIMIT + columns[x] for x, y in points}
 
 
-def _nodes(scene: Scene) -> dict[Point, int]:
-    """What each junction is joined to by wires, and by hanging on ground or on one rail: the smallest place of all that is."""
-    islands, places = Islands(), _places(scene)
+def _nodes(scene: Scene, places: Mapping[Point, int]) -> dict[int, int]:
+    """By the place of each junction, what it is joined to by wires, and by hanging on ground or on one rail: the smallest place of all."""
+    islands = Islands()
     pairs = [(segment.start, segment.end) for segment in scene.segments if segment.kind == "W"]
     pairs += pairwise(scene.grounds)
     for name in {rail.name for rail in scene.rails}:
@@ -188,7 +188,7 @@ def _nodes(scene: Scene) -> dict[Point, int]:
     smallest: dict[Point, int] = {}
     for point, place in sorted(places.items(), key=lambda item: item[1]):
         smallest.setdefault(islands.root(point), place)
-    return {point: smallest[islands.root(point)] for point in places}
+    return {place: smallest[islands.root(point)] for point, place in places.items()}
 
 
 class DenseHeads(nn.Module):

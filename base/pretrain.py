@@ -10,7 +10,6 @@ import csv
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from tqdm import tqdm
 from batches import Batches
 from card import write_card
 from diagramlens.models.scratch import save_model_folder
-from diagramlens.runtime import Lock, die_with_parent, hidden_sibling
+from diagramlens.runtime import Lock, die_with_parent, replaced
 from examples import write_examples
 from held_out import answer, figures, held_out, shares_right, tell
 from learner import Pretraining
@@ -89,13 +88,10 @@ def finish(run: Pretraining) -> None:
             for kind in EXAMINED
         },
     }
-    unfinished = hidden_sibling(MODEL_FOLDER)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    save_model_folder(run.model, run.processor, unfinished)
-    write_examples(unfinished / "examples.png", told, run.model.eval(), run.processor)
-    write_card(unfinished / "README.md", run.settings, told[0].sample.description, summary)
-    shutil.rmtree(MODEL_FOLDER, ignore_errors=True)
-    unfinished.rename(MODEL_FOLDER)
+    with replaced(MODEL_FOLDER) as unfinished:
+        save_model_folder(run.model, run.processor, unfinished)
+        write_examples(unfinished / "examples.png", told, run.model.eval(), run.processor)
+        write_card(unfinished / "README.md", run.settings, told[0].sample.description, summary)
     with (HERE / "learning_curve.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, CURVE_COLUMNS, lineterminator="\n")
         writer.writeheader()

@@ -20,7 +20,16 @@ from dvc.repo import Repo
 
 from diagramlens.params import load_params, read_yaml
 from diagramlens.records import DiagramLensError
-from diagramlens.runtime import Lock, LockedError, explanation, fingerprint, hidden_sibling, usable_cores, write_metrics
+from diagramlens.runtime import (
+    Lock,
+    LockedError,
+    explanation,
+    fingerprint,
+    hidden_sibling,
+    replaced,
+    usable_cores,
+    write_metrics,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -363,3 +372,19 @@ def test_a_long_job_shows_a_bar_with_its_rate_on_a_terminal(workspace: Path) -> 
     os.close(terminal)
     assert "merge: " in shown
     assert re.search(r"[1-6]/6 .* rows", shown)
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "old").touch()
+    with pytest.raises(OSError, match="full"), replaced(folder) as unfinished:
+        unfinished.mkdir()
+        (unfinished / "half").touch()
+        raise OSError("disk full")
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    with replaced(folder) as unfinished:
+        unfinished.mkdir()
+        (unfinished / "new").touch()
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -192,6 +192,16 @@ def hidden_sibling(path: Path) -> Path:
     return path.parent / f".{path.name}.partial"
 
 
+@contextlib.contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """Where to write a folder that takes the place of `folder` when the block ends well; until then `folder` stays as it is."""
+    unfinished = hidden_sibling(folder)
+    _remove(unfinished)
+    yield unfinished
+    _remove(folder)
+    unfinished.rename(folder)
+
+
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

@@ -201,6 +201,7 @@ def linear_patch_embedding(family: Family, model: nn.Module) -> None:
     convolution = model.get_submodule(family.patch_embedding)
 
     def forward(self: Any, pixels: torch.Tensor) -> torch.Tensor:
+        """What the convolution gives: (batch, channels out, counts …)."""
         # pixels  # (batch, channels, extents of space and time …), each extent a multiple of the kernel's
         kernel, counts = (
             self.kernel_size,

@@ -84,6 +84,7 @@ def cross_check(
     own = threading.local()
 
     def check(question: Question) -> Checked:
+        """One question, by the lcapy of the thread that this runs in."""
         if not hasattr(own, "lcapy"):
             own.lcapy = Lcapy(seconds)
             helpers.append(own.lcapy)

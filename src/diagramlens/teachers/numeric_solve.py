@@ -92,6 +92,7 @@ class _Tableau:
             self.matrix[reference, reference] = 1
 
     def solution(self) -> Solution:
+        """Solve the system, rows and columns scaled first. Raises NumericError where it is singular, or nearly so."""
         if self.size == 0:
             return Solution({}, {})
         scale = np.abs(self.matrix).max(axis=1, keepdims=True)

@@ -107,6 +107,7 @@ class Conductor(TrainerCallback):
         control: TrainerControl,
         **named: Any,
     ) -> TrainerControl:
+        """Keep the weights of the best evaluation so far; stop where patience has run out."""
         progress = self._phase.progress
         if progress.take(state.global_step, named["metrics"], self._best_by):
             self._phase.keep_best(state.global_step)

@@ -98,6 +98,7 @@ class _Search:
         return len(path)
 
     def leaf(self, colours: list[int], path: list[int]) -> int:
+        """Take in a labelling, no two vertices of one colour: a new best, or an automorphism. The depth to go back to, as of `descend`."""
         self.leaf_count += 1
         if self.leaf_count > MAX_LEAVES:
             raise TooSymmetricError(f"more than {MAX_LEAVES} leaves")

@@ -117,6 +117,7 @@ class _Reader:
         return found
 
     def atom(self) -> Quotient:
+        """A number, a name, or a sum in brackets."""
         if self.at >= len(self.tokens):
             raise ValueTextError("it ends too early; write it as 10/(s+2)")
         number, name, _ = self.tokens[self.at]

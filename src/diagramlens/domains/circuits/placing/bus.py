@@ -51,6 +51,7 @@ class _Drawing:
         self.depths = _heights(self.below, STEP + _BELOW, 1)
 
     def scene(self) -> Scene:
+        """Draw everything: runs, what stands above and hangs below them, ground, ports."""
         for number, run in enumerate(self.row.runs):
             self._run(number, run)
         for left, edge in self.row.direct.items():
