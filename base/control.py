@@ -1,7 +1,8 @@
 """What the pretraining is worth: the selected recipe once more, over a model of the same size that was never trained.
 
 `make control` runs this. It writes the untrained model to models/untrained, lets an experiment of that model run in a copy of the committed
-tree (`dvc exp run --temp`), and sets its accuracies beside those of the committed run, in base/control.json and in the model card.
+tree (`dvc exp run --temp`, from train on), and sets its accuracies beside those of the committed run, in base/control.json and in the model
+card.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ def main() -> None:
     settings = load_settings()
     write_untrained(settings, UNTRAINED)
     # An experiment in a copy of the tree sees what is committed, and no model that is not: hence the absolute path.
-    command = ["dvc", "exp", "run", "--temp", "--force", "-n", EXPERIMENT, "-S", f"models.base.source={UNTRAINED}"]
-    subprocess.run(command, cwd=ROOT, check=True)
+    command = ["dvc", "exp", "run", "--temp", "--force", "--downstream", "train", "--name", EXPERIMENT]
+    changed = ["--set-param", f"models.base.source={UNTRAINED}", "--set-param", "evaluate.variants=[base,merged]"]
+    subprocess.run([*command, *changed], cwd=ROOT, check=True)
     metrics = {rev: dvc.api.metrics_show(METRICS, repo=str(ROOT), rev=rev) for rev in ("HEAD", EXPERIMENT)}
     found = beside(metrics["HEAD"], metrics[EXPERIMENT])
     RESULT.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")

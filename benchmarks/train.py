@@ -1,11 +1,11 @@
 """How fast training is beside TRL's own SFTTrainer, and what packing gives.
 
-    python benchmarks/train.py                              the selected recipe's first phase, model and data: three trainers in turn
+    python benchmarks/train.py                              the selected recipe's first phase, model and data, in four ways in turn
     python benchmarks/train.py --random qwen2-vl-2b         a random model of the published sizes through our trainer, on a GPU
 
 Each prints one JSON line. The first compares, over the same samples, model, precision, batch and adapters:
 
-- packed and padded: our trainer as the train stage runs it, its visual tokens computed once;
+- shared, apart and padded: our trainer as the train stage runs it with each value of train.packing, its visual tokens computed once;
 - trl: SFTTrainer with its own collator for pictures, its padding and order of samples, and its loss on the assistant's turn alone. The
   model is the one that we load, and so has our faster patch embedding.
 
@@ -228,12 +228,13 @@ def _dtype(task: Task) -> torch.dtype:
 
 
 def compare(task: Task, windows: int) -> dict[str, Any]:
-    """The three trainers in turn, `windows` times."""
-    passes: dict[str, list[Pass]] = {"packed": [], "padded": [], "trl": []}
+    """Ours in three ways and TRL's in turn, `windows` times."""
+    passes: dict[str, list[Pass]] = {"shared": [], "apart": [], "padded": [], "trl": []}
     supervised = 0
     runs: dict[str, Callable[[], Pass]] = {
-        "packed": lambda: ours(task, packing=True)[0],
-        "padded": lambda: ours(task, packing=False)[0],
+        "shared": lambda: ours(task, packing="shared")[0],
+        "apart": lambda: ours(task, packing="apart")[0],
+        "padded": lambda: ours(task, packing="none")[0],
         "trl": lambda: trl(task),
     }
     _, metrics = ours(task)
@@ -254,7 +255,7 @@ def compare(task: Task, windows: int) -> dict[str, Any]:
         "supervised_tokens_per_second": {
             name: round(supervised / statistics.median(seconds)) for name, seconds in clock.items()
         },
-        "of_it_visual_tokens_s": round(statistics.median(own.sight / uses for own in passes["packed"]), 2),
+        "of_it_visual_tokens_s": round(statistics.median(own.sight / uses for own in passes["shared"]), 2),
         **_ratios(clock),
         "processor": {
             "seconds": {name: round(statistics.median(seconds), 2) for name, seconds in busy.items()},
@@ -267,7 +268,7 @@ def _ratios(seconds: dict[str, list[float]]) -> dict[str, float]:
     def ratio(slow: str, fast: str) -> float:
         return round(statistics.median(a / b for a, b in zip(seconds[slow], seconds[fast], strict=True)), 2)
 
-    return {"packed_over_trl": ratio("trl", "packed"), "packed_over_padded": ratio("padded", "packed")}
+    return {f"shared_over_{other}": ratio(other, "shared") for other in ("trl", "padded", "apart")}
 
 
 def measure_random(task: Task, windows: int, peak: float) -> dict[str, Any]:
@@ -277,7 +278,7 @@ def measure_random(task: Task, windows: int, peak: float) -> dict[str, Any]:
     for window in range(windows + 1):
         if window == 1 and task.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        taken, metrics = ours(task, packing=True)
+        taken, metrics = ours(task, packing="shared")
         seconds.append(taken.seconds)
     taken_s = statistics.median(seconds[1:])
     weights = sum(

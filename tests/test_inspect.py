@@ -52,7 +52,7 @@ def entry_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelE
 def inspected(params: Params, entry: ModelEntry, recipe: str, **named) -> Inspection:
     settings = {"text": 64, "supervised": 32, **named}
     lora: Lora = settings.pop("lora", params.lora)
-    train = params.train.model_copy(update=settings.pop("train", {"packing": False}))
+    train = params.train.model_copy(update=settings.pop("train", {"packing": "none"}))
     return inspect_recipe(entry, params.recipes[recipe].phases, lora, train, **settings)
 
 
@@ -149,9 +149,9 @@ def test_a_card_is_chosen_with_room_for_what_cuda_takes() -> None:
 
 def test_a_packed_row_takes_what_the_same_tokens_take_padded(entry_of, params) -> None:
     entry = entry_of("qwen2_vl").model_copy(update={"micro_batch": 4})
-    packed = inspected(params, entry, "lora", text=64, train={"packing": True, "pack_tokens": 4 * (256 + 64)})
+    packed = inspected(params, entry, "lora", text=64, train={"packing": "shared", "pack_tokens": 4 * (256 + 64)})
     assert packed.batch == inspected(params, entry, "lora", text=64).batch
-    longer = inspected(params, entry, "lora", text=64, train={"packing": True, "pack_tokens": 4 * (256 + 64) + 200})
+    longer = inspected(params, entry, "lora", text=64, train={"packing": "shared", "pack_tokens": 4 * (256 + 64) + 200})
     assert (longer.batch.samples, longer.batch.text) == (4, 64 + 50)
 
 
@@ -212,7 +212,7 @@ def test_what_cannot_be_inspected_is_told_in_one_line(arguments, message, capsys
 
 def test_no_memory_in_training_names_the_keys_and_what_it_would_take(entry_of, params) -> None:
     entry = entry_of("qwen2_vl").model_copy(update={"micro_batch": 8, "four_bit": False})
-    padded = params.train.model_copy(update={"packing": False})
+    padded = params.train.model_copy(update={"packing": "none"})
     use = Use("train", "mine", entry, params.recipes["r1-llm-only"], params.lora, padded)
     with pytest.raises(NoMemoryError) as caught, out_of_memory_advice(use):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of …")
@@ -230,7 +230,7 @@ def test_no_memory_in_training_names_the_keys_and_what_it_would_take(entry_of, p
 
 
 def test_no_memory_with_packed_rows_and_everything_trained_names_their_keys(entry_of, params) -> None:
-    packed = params.train.model_copy(update={"packing": True, "pack_tokens": 4096})
+    packed = params.train.model_copy(update={"packing": "shared", "pack_tokens": 4096})
     use = Use("train", "mine", entry_of("qwen2_vl"), params.recipes["full"], params.lora, packed)
     keys = r"lower train\.pack_tokens from 4096 to 2048.*paged-adamw-8bit"
     with pytest.raises(NoMemoryError, match=keys), out_of_memory_advice(use):

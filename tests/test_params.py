@@ -289,9 +289,9 @@ def test_a_variant_that_nothing_makes_is_told(content: dict[str, Any]) -> None:
 
 def test_a_batch_that_micro_batches_do_not_fill_is_told(content: dict[str, Any]) -> None:
     content["train"]["batch"] = content["models"]["base"]["micro_batch"] * 2 + 1
-    content["train"]["packing"] = True
+    content["train"]["packing"] = "shared"
     parse_params(content)  # packed rows hold any number of examples
-    content["train"]["packing"] = False
+    content["train"]["packing"] = "none"
     (problem,) = problems_of(content)
     assert "train.batch = 33: must be a multiple of models.base.micro_batch (16)" in problem
 

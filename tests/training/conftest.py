@@ -104,7 +104,7 @@ def settings() -> Train:
         evaluations=3,
         checkpoints=3,
         precision="fp32",
-        packing=False,
+        packing="none",
         pack_tokens=4096,
         seed=3,
         generated=0,

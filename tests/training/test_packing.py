@@ -23,7 +23,15 @@ from diagramlens.models.families import FAMILIES, family_named
 from diagramlens.models.loading import load_model, load_processor
 from diagramlens.params import ModelEntry
 from diagramlens.records import Question
-from diagramlens.training.conversation import IGNORED, Collator, Encoder, Pictures, conversation_dataset, row_length
+from diagramlens.training.conversation import (
+    IGNORED,
+    Collator,
+    Encoded,
+    Encoder,
+    Pictures,
+    conversation_dataset,
+    row_length,
+)
 from diagramlens.training.features import frozen_features
 from diagramlens.training.packing import (
     TOKENS,
@@ -43,6 +51,7 @@ from tests.training.killing import Killed, content_of, kill_after
 each_family = pytest.mark.parametrize("kind", [next(iter(family.architectures)) for family in FAMILIES.values()])
 each_architecture = pytest.mark.parametrize("kind", ARCHITECTURES)
 each_attention = pytest.mark.parametrize("attention", ["sdpa", "eager", "apart"])
+each_attention_to_trees = pytest.mark.parametrize("attention", ["apart", "eager apart"])
 
 # ---------------------------------------------------------------------------------------------------------------------------- rows
 
@@ -97,8 +106,10 @@ class Packing:
         rows: Any = conversation_dataset(questions)
         return [dict(row) | {TOKENS: row_length(row, self.encoder, vision, self.pictures)} for row in rows]
 
-    def packed(self, examples: list[dict[str, Any]], budget: int = 10_000) -> list[dict[str, Any]]:
-        return rows_of(PackingCollator(self.collate, budget, rope_index_of(self.model))(examples))
+    def packed(
+        self, examples: list[dict[str, Any]], budget: int = 10_000, *, shared: bool = False
+    ) -> list[dict[str, Any]]:
+        return rows_of(PackingCollator(self.collate, budget, rope_index_of(self.model), shared=shared)(examples))
 
     def logits(self, row: dict[str, Any]) -> torch.Tensor:
         """(tokens, vocabulary) of a batch of one."""
@@ -121,12 +132,12 @@ def packing_of(entry_of, pictures) -> Callable[[str], Packing]:
 
 @pytest.fixture
 def attending(packing_of, kind: str, attention: str) -> Iterator[Packing]:
-    """The model computing attention in that way: transformers' sdpa or eager over a block-diagonal mask, or each conversation apart."""
+    """The model computing attention in that way: transformers' sdpa or eager over a block-diagonal mask, or as while training."""
     packing = packing_of(kind)
     config = packing.model.get_decoder().config
     before = config._attn_implementation
-    config._attn_implementation = "eager" if attention == "eager" else "sdpa"
-    if attention == "apart":
+    config._attn_implementation = "eager" if "eager" in attention else "sdpa"
+    if "apart" in attention:
         with attending_apart(packing.model):
             yield packing
     else:
@@ -199,6 +210,101 @@ def test_labels_and_pictures_are_those_of_the_padded_batch(kind, packing_of, que
     assert "attention_mask" not in row
 
 
+# ----------------------------------------------------------------------------------------------------------------------- trees
+
+
+def several_about_each(questions: list[Question]) -> list[Question]:
+    """Pictures with one, two and four questions, not side by side, and texts without a picture."""
+    first, second, third = list(dict.fromkeys(question.diagram_id for question in questions))[:3]
+    shows = [first, "", second, first, third, first, "", second, first]
+    return [
+        dataclasses.replace(question, diagram_id=name)
+        for question, name in zip(questions[: len(shows)], shows, strict=True)
+    ]
+
+
+def conversations(row: dict[str, Any], logits: torch.Tensor) -> list[tuple[list[int], torch.Tensor]]:
+    """The ids and logits of each conversation of a row, stems and branches joined as the positions say."""
+    counted = row["position_ids"].reshape(-1, row["input_ids"].shape[1])[0].tolist()
+    ids = row["input_ids"][0].tolist()
+    joined: list[list[int]] = []  # places in the row
+    for place, count in enumerate(counted):
+        if not joined or count != len(joined[-1]):
+            joined.append(joined[-1][:count] if count else [])
+        joined[-1].append(place)
+    return [([ids[place] for place in own], logits[own]) for own in joined]
+
+
+@each_attention_to_trees
+@each_architecture
+def test_shared_logits_equal_separate_logits(attending: Packing, questions) -> None:
+    examples = attending.examples(several_about_each(questions))
+    with torch.no_grad():
+        (row,) = attending.packed(examples, shared=True)
+        found = conversations(row, attending.logits(row))
+        assert len(found) == len(examples)
+        assert row["input_ids"].shape[1] < sum(example[TOKENS] for example in examples)
+        for example in examples:
+            batch = attending.collate([example])
+            own = next(part for part in found if part[0] == batch["input_ids"][0].tolist())
+            found.remove(own)
+            torch.testing.assert_close(own[1], attending.logits(batch), atol=1e-5, rtol=0)
+
+
+@each_architecture
+def test_a_shared_row_shows_each_picture_once_and_supervises_the_same(kind, packing_of, questions) -> None:
+    packing = packing_of(kind)
+    examples = packing.examples(several_about_each(questions))
+    apart, shared = (packing.packed(examples, shared=shared)[0] for shared in (False, True))
+    names = dict.fromkeys(name for example in examples for name in example["images"])
+    once = packing.collate.shown(list(names))
+    assert set(shared) == set(apart)
+    for name in once:
+        assert torch.equal(shared[name], once[name])
+    ids, labels = shared["input_ids"], shared["labels"]
+    assert sorted(ids[labels != IGNORED].tolist()) == sorted(labels[labels != IGNORED].tolist())
+    assert sorted(labels[labels != IGNORED].tolist()) == sorted(apart["labels"][apart["labels"] != IGNORED].tolist())
+
+
+@given(data=st.data(), budget=st.integers(60, 400))
+def test_trees_keep_to_the_budget_and_lose_nothing(data, budget: int) -> None:
+    """Over made-up conversations: a picture's 20 tokens, then a question's and an answer's."""
+    drawn = data.draw(st.lists(st.tuples(st.sampled_from(["a", "b", ""]), st.integers(2, 20), st.integers(1, 15))))
+
+    class Bare:
+        def encoded(self, example: Any) -> Encoded:
+            name, asked, answered = example["row"]
+            before = tuple(range(100, 120)) if name else ()
+            return Encoded((*before, *range(asked), *range(answered)), answer=len(before) + asked)
+
+    bare: Any = Bare()
+    examples = [
+        {"images": [row[0]] if row[0] else [], "row": row, TOKENS: len(bare.encoded({"row": row}).ids)} for row in drawn
+    ]
+    trees = PackingCollator(bare, budget, None, shared=True)._trees(examples)
+    assert sorted(example["row"] for tree in trees for example in tree.examples) == sorted(drawn)
+    for tree in trees:
+        encoded = [bare.encoded(example) for example in tree.examples]
+        assert len({example["row"][0] for example in tree.examples}) == 1
+        assert len(tree.examples) == 1 or tree.tokens <= budget
+        assert tree.tokens == tree.stem + sum(len(own.ids) - tree.stem for own in encoded)
+        assert all(own.ids[: tree.stem] == encoded[0].ids[: tree.stem] and tree.stem < own.answer for own in encoded)
+        assert len(tree.examples) == 1 or (tree.examples[0]["images"] and tree.stem >= 20)
+
+
+@each_attention_to_trees
+@each_family
+def test_loss_and_gradients_of_a_shared_step_equal_the_padded_ones(attending: Packing, questions) -> None:
+    examples = attending.examples(several_about_each(questions))
+    longest = max(example[TOKENS] for example in examples)
+    steps = [
+        [attending.collate(examples)],
+        *(attending.packed(examples, room, shared=True) for room in (10_000, longest + 40)),
+    ]
+    assert len(steps[1]) == 1 < len(steps[2])
+    assert_same_steps(attending.model, steps)
+
+
 @each_attention
 @each_family
 def test_loss_and_gradients_of_a_step_equal_the_padded_ones(attending: Packing, questions) -> None:
@@ -212,9 +318,14 @@ def test_loss_and_gradients_of_a_step_equal_the_padded_ones(attending: Packing, 
         attending.packed(examples, 2 * longest),
     ]
     assert len(steps[1]) == 1 < len(steps[3]) <= len(steps[2])
+    assert_same_steps(attending.model, steps)
+
+
+def assert_same_steps(model: Any, steps: list[list[dict[str, Any]]]) -> None:
+    """That each of these divisions of a step into rows gives the same loss and gradients."""
     expected: dict[str, torch.Tensor] = {}
     for rows in steps:
-        loss, gradients = loss_of(attending.model, rows)
+        loss, gradients = loss_of(model, rows)
         expected = expected or gradients | {"loss": loss}
         torch.testing.assert_close(loss, expected["loss"], atol=1e-5, rtol=1e-5)
         for name, gradient in gradients.items():
@@ -251,7 +362,7 @@ def test_visual_tokens_computed_once_pack_like_pictures(kind, packing_of, pictur
     collate = Collator(family.pictures(processor), packing.encoder, pictures, kept)
     examples = packing.examples(chosen)
     (live,) = packing.packed(examples)
-    (row,) = rows_of(PackingCollator(collate, 10_000, rope_index_of(packing.model))(examples))
+    (row,) = rows_of(PackingCollator(collate, 10_000, rope_index_of(packing.model), shared=False)(examples))
     with torch.no_grad():
         seen = packing.model.get_image_features(
             **{name: live[name] for name in live if name.startswith(("pixel", "image"))}, return_dict=True
@@ -353,7 +464,9 @@ def test_padded_batches_and_answers_are_computed_as_before(kind, packing_of, que
 def short(settings, lora) -> dict[str, Any]:
     """Three steps without dropout, whose draws depend on the shape of what is dropped from."""
     return {
-        "settings": settings.model_copy(update={"epochs": 1.0, "evaluations": 1, "packing": True, "pack_tokens": 150}),
+        "settings": settings.model_copy(
+            update={"epochs": 1.0, "evaluations": 1, "packing": "shared", "pack_tokens": 150}
+        ),
         "lora": lora.model_copy(update={"dropout": 0.0}),
     }
 
@@ -370,7 +483,7 @@ def test_packed_training_is_padded_training(kind, how, train, entry_of, short, q
     mixed = of_all_sorts(questions) + questions[3:8]
     named = short | {"entry": entry_of(kind), "training": mixed}
     packed = train(how, **named)
-    padded = train(how, **named | {"settings": short["settings"].model_copy(update={"packing": False})})
+    padded = train(how, **named | {"settings": short["settings"].model_copy(update={"packing": "none"})})
     for one, other in zip(packed.trained.curves, padded.trained.curves, strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], abs=2e-4)
     assert (
@@ -384,7 +497,7 @@ def test_packed_training_is_padded_training(kind, how, train, entry_of, short, q
 
 @pytest.mark.parametrize("budget", [150, 4096])
 def test_a_killed_packed_training_ends_in_the_same_bytes(budget, train, settings, monkeypatch, tmp_path) -> None:
-    packed = settings.model_copy(update={"packing": True, "pack_tokens": budget})  # with dropout
+    packed = settings.model_copy(update={"packing": "shared", "pack_tokens": budget})  # with dropout
     whole = train(settings=packed)
     kill_after(3, monkeypatch)
     with pytest.raises(Killed):

@@ -112,7 +112,7 @@ def test_two_processes_are_one_with_twice_the_batch_and_do_not_wait_for_pictures
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["qwen2_5_vl", "idefics3"])
-@pytest.mark.parametrize("packing", [True, False])
+@pytest.mark.parametrize("packing", ["shared", "none"])
 def test_every_family_trains_in_two_processes(kind, packing, job, entry_of, tmp_path: Path) -> None:
     checkpointing = entry_of(kind).model_copy(update={"gradient_checkpointing": True})
     wanted = job(checkpointing, packing=packing)

@@ -58,7 +58,7 @@ def _batch_lines(session: Session, found: Forward, samples: int) -> str:
         f"on {session.device.type} in {'bf16' if session.bf16 else 'fp32'}",
         "",
         "What goes in"
-        + (" (padded here; the train stage packs such samples into rows)" if params.train.packing else ""),
+        + (" (padded here; the train stage packs such samples into rows)" if params.train.packing != "none" else ""),
         *(f"  {name:20} {shape}" for name, shape in found.shapes.items()),
         "  tokens: " + ", ".join(f"{count} {kind}" for kind, count in found.tokens.items()),
         "",

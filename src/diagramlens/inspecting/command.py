@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         entry,
         phases,
         lora,
-        params.train.model_copy(update={"packing": False} if args.micro_batch else {}),
+        params.train.model_copy(update={"packing": "none"} if args.micro_batch else {}),
         text=args.text_tokens,
         supervised=min(args.answer_tokens, args.text_tokens),
         config_file=args.config,

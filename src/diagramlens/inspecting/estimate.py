@@ -129,7 +129,7 @@ def batch_of(entry: ModelEntry, settings: Train, *, visual: int, text: int, supe
 
     `visual`, `text` and `supervised` are a sample's tokens. A sample that is longer than a row is taken whole.
     """
-    if not settings.packing:
+    if settings.packing == "none":
         return Batch(entry.micro_batch, entry.max_pixels, text, supervised)
     samples = max(1, settings.pack_tokens // (visual + text))
     filled = max(text, settings.pack_tokens // samples - visual)

@@ -109,7 +109,7 @@ def inspect_recipe(
         },
         verdict=judge(family, named, wanted, hits),
         visual_tokens=visual,
-        packed=settings.packing,
+        packed=settings.packing != "none",
         batch=batch,
         phases=estimates,
         seconds=time.monotonic() - began,

@@ -85,7 +85,7 @@ def _keys(use: Use) -> list[str]:
     keys = []
     if not entry.gradient_checkpointing:
         keys.append(f"set {here}.gradient_checkpointing: true")
-    if use.settings and use.settings.packing:
+    if use.settings and use.settings.packing != "none":
         keys.append(f"lower train.pack_tokens from {use.settings.pack_tokens} to {use.settings.pack_tokens // 2}")
     elif entry.micro_batch > 1:
         keys.append(f"lower {here}.micro_batch from {entry.micro_batch} to {max(1, entry.micro_batch // 2)}")

@@ -180,7 +180,7 @@ def _rules_between_groups(params: Params) -> Iterable[str]:
             )
         micro_batch = params.selected_model.micro_batch
         divides = params.train.batch <= micro_batch or params.train.batch % micro_batch == 0
-        if not params.train.packing and not divides:
+        if params.train.packing == "none" and not divides:
             yield (
                 f"train.batch = {params.train.batch}: must be a multiple of models.{params.model}.micro_batch ({micro_batch}), "
                 "so that every optimiser step sees the same number of examples, or not exceed it"

@@ -130,7 +130,7 @@ class Train(Group):
     best_by: Literal["loss", "accuracy"]
     patience: Annotated[int, Field(ge=1, le=1000)] | None
     optimizer: Literal["adamw", "paged-adamw-8bit"]
-    packing: bool
+    packing: Literal["shared", "apart", "none"]
     pack_tokens: int = Field(ge=16, le=2**20)
 
     @model_validator(mode="after")

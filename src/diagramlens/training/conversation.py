@@ -189,36 +189,55 @@ class Collator:
 
     Gives `input_ids`, `attention_mask` and `labels`, each (batch, length), and what the family's model wants for its pictures: all of it
     what the processor itself would give. With `visual` tokens at hand, `visual_tokens` (tokens, width) stand for pixels. Rows without a
-    picture may be among the others or alone.
+    picture may be among the others or alone; where none may be, a `filler` row with a picture joins them (see shares).
     """
 
     def __init__(
-        self, vision: VisionInputs, encoder: Encoder, pictures: Pictures, visual: VisualTokens | None = None
+        self,
+        vision: VisionInputs,
+        encoder: Encoder,
+        pictures: Pictures,
+        visual: VisualTokens | None = None,
+        filler: Mapping[str, Any] | None = None,
     ) -> None:
         self._vision = vision
         self._encoder = encoder
         self._pictures = pictures
         self._visual = visual
+        self._filler = filler
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        names = [name for example in examples for name in example["images"]]
-        batch: dict[str, torch.Tensor] = {}
-        if self._visual is not None:
-            layouts = [self._visual.layout(name) for name in names]
-            batch |= {"visual_tokens": self._visual.rows(names)} if names else {}
-        else:
-            images = [self._pictures.open(name) for name in names]
-            layouts = [self._vision.layout(*image.size) for image in images]
-            batch |= self._vision.tensors(images) if images else {}
-        own = iter(layouts)
-        encoded = [
-            self._encoder.encode_row(example, [next(own) for _ in example["images"]], self._vision)
-            for example in examples
-        ]
-        batch |= self._texts(encoded)
+        whole = self.completed(examples)
+        return self.texts(whole) | self.shown([name for example in whole for name in example["images"]])
+
+    def completed(self, examples: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The rows, and behind them the filler where none of them has a picture."""
+        if self._filler is None or any(example["images"] for example in examples):
+            return list(examples)
+        return [*examples, self._filler]
+
+    def encoded(self, example: Mapping[str, Any]) -> Encoded:
+        """The row's tokens."""
+        return self._encoder.encode_row(example, [self._layout(name) for name in example["images"]], self._vision)
+
+    def texts(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
+        """The batch without what is seen: everything by which the rows' tokens and their positions are known."""
+        batch = self._padded([self.encoded(example) for example in examples])
+        layouts = [self._layout(name) for example in examples for name in example["images"]]
         return batch | self._vision.beside(layouts, batch["input_ids"])
 
-    def _texts(self, encoded: Sequence[Encoded]) -> dict[str, torch.Tensor]:
+    def shown(self, names: Sequence[str]) -> dict[str, torch.Tensor]:
+        """What is seen of these pictures: `visual_tokens` where they are at hand, else the family's pixels; nothing of none."""
+        if not names:
+            return {}
+        if self._visual is not None:
+            return {"visual_tokens": self._visual.rows(names)}
+        return self._vision.tensors([self._pictures.open(name) for name in names])
+
+    def _layout(self, name: str) -> Layout:
+        return self._visual.layout(name) if self._visual else self._vision.layout(*self._pictures.open(name).size)
+
+    def _padded(self, encoded: Sequence[Encoded]) -> dict[str, torch.Tensor]:
         shape = (len(encoded), max(len(text.ids) for text in encoded))
         ids = torch.full(shape, self._encoder.pad_id)
         mask = torch.zeros(shape, dtype=torch.long)

@@ -42,7 +42,14 @@ from diagramlens.training.curves import curve_of, joined
 from diagramlens.training.features import FrozenFeatures, features_fit, frozen_features
 from diagramlens.training.generation import Sample, sample_of
 from diagramlens.training.optimizers import check_optimizer
-from diagramlens.training.packing import TOKENS, PackingCollator, attending_apart, check_lengths, rope_index_of
+from diagramlens.training.packing import (
+    TOKENS,
+    PackingCollator,
+    attending_apart,
+    check_lengths,
+    knows_branches,
+    rope_index_of,
+)
 from diagramlens.training.phases import (
     ParameterGroup,
     RecipeError,
@@ -57,9 +64,9 @@ from diagramlens.training.phases import (
     tower_without_graph,
 )
 from diagramlens.training.processes import is_main, is_sharded, own_device, process_count
-from diagramlens.training.shares import WithPicture, with_filler
+from diagramlens.training.shares import with_filler
 from diagramlens.training.trackers import check_tracker, tracker
-from diagramlens.training.trainer import PhaseTrainer
+from diagramlens.training.trainer import ByPicture, PhaseTrainer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,15 +223,16 @@ def _train_phase(
         return parameter_groups(course.family, prepared, phase, scale, settings.weight_decay, ratio)
 
     lengths, held_out = list(course.training[TOKENS]), list(course.validation[TOKENS])
-    budget = settings.pack_tokens if settings.packing else None
+    packed = settings.packing != "none"
+    budget = settings.pack_tokens if packed else None
     check_lengths({"train": lengths, "validation": held_out}, budget, model.config.text_config.max_position_embeddings)
     visual = _visual_tokens(course, model, phase)
     rows = _rows(course, lengths, held_out)
-    collator: Any = Collator(course.vision, course.encoder, course.pictures, visual)
-    if process_count() > 1 and visual is None and rows.training[-1]["images"]:
-        collator = WithPicture(collator, rows.training[-1])
+    filler = rows.training[-1] if process_count() > 1 and visual is None and rows.training[-1]["images"] else None
+    collator: Any = Collator(course.vision, course.encoder, course.pictures, visual, filler)
     if budget is not None:
-        collator = PackingCollator(collator, budget, rope_index_of(model))
+        shared = settings.packing == "shared" and knows_branches(model)
+        collator = PackingCollator(collator, budget, rope_index_of(model), shared=shared)
     watcher = None
     if is_main():
         resumed = checkpoints.latest() is not None
@@ -232,7 +240,12 @@ def _train_phase(
     trainer = PhaseTrainer(
         args=_arguments(course, phase, checkpoints.folder),
         prepare=prepare,
-        lengths=lengths,
+        order=ByPicture(
+            [(*images, "")[0] for images in course.training["images"]],
+            settings.batch,
+            settings.seed,
+            lengths=None if packed else lengths,
+        ),
         batch=settings.batch,
         evaluations=settings.evaluations,
         saves=settings.checkpoints,
@@ -251,7 +264,7 @@ def _train_phase(
     )
     unseen = sees_frozen(phase) and visual is None
     tower = tower_without_graph(course.family, model) if unseen else contextlib.nullcontext()
-    attention = attending_apart(model) if settings.packing else contextlib.nullcontext()
+    attention = attending_apart(model) if packed else contextlib.nullcontext()
     # PEFT would bring the input of every adapter to fp32, and autocast straight back to bf16: 9 % of a step on two cores for the same bits.
     with tower, attention, disable_input_dtype_casting(model, active=course.bf16):
         weights = trainer.run()
@@ -291,14 +304,15 @@ class _Rows:
 
 
 def _rows(course: _Course, lengths: Sequence[int], held_out: Sequence[int]) -> _Rows:
-    # By length, so that little of a batch is padding.
-    by_length = sorted(range(len(held_out)), key=lambda row: held_out[row])
+    order = list(range(len(held_out)))  # of the split: those about a picture stand together
+    if course.settings.packing == "none":
+        order.sort(key=lambda row: held_out[row])  # so that little of a batch is padding
     if process_count() == 1:
-        return _Rows(course.training, course.validation.select(by_length))
+        return _Rows(course.training, course.validation.select(order))
     # The cheapest row with a picture, where there is one.
     images = course.training["images"]
     filler = course.training[min(range(len(lengths)), key=lambda row: (not images[row], lengths[row]))]
-    validation = with_filler(course.validation, filler).select([*by_length, len(by_length)])
+    validation = with_filler(course.validation, filler).select([*order, len(order)])
     return _Rows(with_filler(course.training, filler), validation)
 
 
@@ -327,7 +341,7 @@ def _rate_scale(course: _Course) -> float:
 def _arguments(course: _Course, phase: Phase, folder: Path) -> SFTConfig:
     settings, entry, machine = course.settings, course.entry, course.machine
     # The collator deals a whole step's examples to rows, and the rows go through the model one by one.
-    together = settings.batch if settings.packing else entry.micro_batch
+    together = settings.batch if settings.packing != "none" else entry.micro_batch
     micro_batch, accumulation = division(settings.batch, together, process_count())
     return SFTConfig(
         output_dir=str(folder),

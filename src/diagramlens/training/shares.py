@@ -9,10 +9,9 @@ the gradients and to the count of tokens. (accelerate fills up with rows that co
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-import torch
 from datasets import Dataset, concatenate_datasets
 from torch.utils.data import Sampler
 
@@ -40,17 +39,3 @@ class Shared(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         yield from self._order
         yield from [self._filler] * (len(self) - len(self._order))
-
-
-class WithPicture:
-    """A collator whose batches all hold a picture: the filler joins rows that have none."""
-
-    def __init__(
-        self, collate: Callable[[Sequence[Mapping[str, Any]]], dict[str, torch.Tensor]], filler: Mapping[str, Any]
-    ) -> None:
-        self._collate = collate
-        self._filler = filler
-
-    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
-        shown = any(example["images"] for example in examples)
-        return self._collate(examples if shown else [*examples, self._filler])

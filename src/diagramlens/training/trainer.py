@@ -5,7 +5,7 @@ TRL and transformers run the loop: accumulation, clipping, mixed precision, sche
 - the loss: the mean over all supervised tokens of an optimiser step, whatever its division into micro-batches or packed rows, with
   logits computed at supervised positions only (TRL's fused head scores every position where there is no Triton: on a CPU that is most of
   a step);
-- the order of samples: batches of like length, shuffled by seed and epoch, the same after a resume;
+- the order of samples: picture by picture, shuffled by seed and epoch, the same after a resume;
 - the parameter groups: each component at its own rate;
 - evaluations: the validation loss, a mean over tokens, and the accuracy of a sample of answers, where wanted;
 - the curves of each component: its rate, its gradient's norm, its weights' norm;
@@ -44,17 +44,23 @@ from diagramlens.training.phases import ParameterGroup, trained_weights
 from diagramlens.training.shares import Shared
 
 
-class LikeLengths(Sampler[int]):
-    """Sample indices such that each effective batch holds samples of like length, in an order drawn from seed and epoch.
+class ByPicture(Sampler[int]):
+    """Sample indices such that questions about one picture follow each other, in an order drawn from seed and epoch.
 
-    Samples are shuffled, cut into windows of 16 batches, sorted by length inside a window, and the batches shuffled again. An incomplete
-    batch comes last. The order depends on the effective batch only, not on its division into micro-batches.
+    `pictures` names each sample's picture, "" where it has none. An incomplete batch comes last. Inside a batch samples are sorted by
+    `lengths` where these are given: micro-batches that are padded then hold samples of like length. Which samples make a batch depends
+    neither on that nor on its division into micro-batches.
     """
 
-    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
-        self._lengths = lengths
+    def __init__(self, pictures: Sequence[str], batch: int, seed: int, lengths: Sequence[int] | None = None) -> None:
+        groups: dict[str, list[int]] = {}
+        for index, picture in enumerate(pictures):
+            groups.setdefault(picture or f"without {index}", []).append(index)
+        self._groups = list(groups.values())
+        self._count = len(pictures)
         self._batch = batch
         self._seed = seed
+        self._lengths = lengths
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -62,29 +68,23 @@ class LikeLengths(Sampler[int]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return self._count
 
     def __iter__(self) -> Iterator[int]:
-        draw = random.Random(f"{self._seed} {self._epoch}")
-        order = list(range(len(self._lengths)))
-        draw.shuffle(order)
-        window = 16 * self._batch
-        batches: list[list[int]] = []
-        for start in range(0, len(order), window):
-            near = sorted(order[start : start + window], key=lambda index: self._lengths[index])
-            batches += [near[place : place + self._batch] for place in range(0, len(near), self._batch)]
-        whole = [group for group in batches if len(group) == self._batch]
-        draw.shuffle(whole)
-        rest = [group for group in batches if len(group) < self._batch]
-        return iter([index for group in whole + rest for index in group])
+        groups = list(self._groups)
+        random.Random(f"{self._seed} {self._epoch}").shuffle(groups)
+        order = [index for group in groups for index in group]
+        for start in range(0, len(order), self._batch):
+            batch, lengths = order[start : start + self._batch], self._lengths
+            yield from sorted(batch, key=lambda index: lengths[index]) if lengths is not None else batch
 
 
 class PhaseTrainer(SFTTrainer):
     """One phase of a recipe. Its arguments beside SFTTrainer's:
 
     `prepare` is called once TRL has set the model up, to switch gradients on (TRL casts the adapters of a 4-bit base to bf16, which loses
-    small steps, and this casts them back), and gives the parameters with their rates; `lengths` are the training samples' numbers of
-    tokens; `batch` is the effective batch; `sample` the questions to answer at each evaluation; `checkpoints` where a killed phase resumes
+    small steps, and this casts them back), and gives the parameters with their rates; `order` is that of the training samples; `batch` is
+    the effective batch; `sample` the questions to answer at each evaluation; `checkpoints` where a killed phase resumes
     from; `watchers` further callbacks. With several processes both data sets end in the filler row (see shares).
     """
 
@@ -98,7 +98,7 @@ class PhaseTrainer(SFTTrainer):
         *,
         args: SFTConfig,
         prepare: Callable[[nn.Module], list[ParameterGroup]],
-        lengths: Sequence[int],
+        order: ByPicture,
         batch: int,
         evaluations: int,
         saves: int,
@@ -118,13 +118,13 @@ class PhaseTrainer(SFTTrainer):
         self.loss_is_scaled_for_ga: Any = True
         self._groups = prepare(self.model)
         self._optimizer_name = optimizer
-        self._order = LikeLengths(lengths, batch, self.args.seed)
+        self._order = order
         self._sample = sample
         self._figures: dict[str, float] = {}
         self.checkpoints = checkpoints
         self.progress = Progress()
         self.remove_callback(PrinterCallback)
-        steps = math.ceil(math.ceil(len(lengths) / batch) * self.args.num_train_epochs)
+        steps = math.ceil(math.ceil(len(order) / batch) * self.args.num_train_epochs)
         self._timetable = Timetable.of(steps, evaluations, saves)
         self.add_callback(Conductor(self, self._timetable, best_by, patience))
         if progress_bar:

@@ -1,0 +1,126 @@
+"""What each recipe makes of the same model and data: experiments of the committed tree, and a table of them.
+
+    python benchmarks/recipes.py                         every recipe of params.yaml, one after the other
+    python benchmarks/recipes.py r1-llm-only full        some of them
+
+Each is `dvc exp run` in a copy of the tree, from train on, with the merged model alone evaluated, and stays as an experiment called
+recipe-NAME (`dvc exp show`). What was measured is in docs/recipes.json, the table in docs/recipes.md. Stopped half-way, it goes on with the
+recipes that are missing; where the file is of another state of code, parameters or model it measures all anew. The minutes are those of
+train, merge, quantize and evaluate on this machine, with nothing beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dvc.api
+
+from diagramlens.params import load_params
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs" / "recipes.json"
+TABLE = ROOT / "docs" / "recipes.md"
+# What may change without any recipe having to be measured again.
+WORDS = [":!docs", ":!*.md", ":!tests"]
+ACCURACIES = {
+    "netlist_exact_accuracy": "netlist exact",
+    "netlist_terminal_f1": "terminal F1",
+    "equation_via_netlist_accuracy": "equation via the netlist",
+    "equation_sympy_accuracy": "equation directly",
+    "qa_numerical_accuracy": "number",
+    "accuracy": "all questions",
+}
+
+
+def main() -> None:
+    """Measure what is missing and print the table."""
+    recipes = list(load_params(ROOT / "params.yaml").recipes)
+    parser = argparse.ArgumentParser(
+        description="What each recipe makes of the same model and data.",
+        epilog="docs/recipes.md is rewritten after every recipe",
+    )
+    parser.add_argument(
+        "recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(recipes)}; all where none is named"
+    )
+    wanted = parser.parse_args().recipes or recipes
+    if unknown := [name for name in wanted if name not in recipes]:
+        parser.error(f"params.yaml has no recipe {', '.join(unknown)}; it has {', '.join(recipes)}")
+    if _output("git", "status", "--porcelain", "--untracked-files=no", "--", ".", *WORDS):
+        parser.error("there are changes that are not committed: an experiment would run without what git does not know")
+    commit = _output("git", "log", "-1", "--format=%H", "--", ".", *WORDS)
+    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    if found.get("commit") != commit:
+        base = json.loads((ROOT / "metrics" / "metrics.json").read_text(encoding="utf-8"))["base"]
+        found = {"commit": commit, "base": _accuracies(base), "recipes": {}}
+    for name in wanted:
+        if name not in found["recipes"]:
+            found["recipes"][name] = measured(name)
+            RESULTS.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            TABLE.write_text(page(found, recipes), encoding="utf-8")
+    print(TABLE.read_text(encoding="utf-8"))
+
+
+def measured(recipe: str) -> dict[str, Any]:
+    """Run the default data and model with a recipe, from train on; minutes, parameters trained in each phase, and accuracies."""
+    experiment = f"recipe-{recipe}"
+    # One of an earlier state of the tree, where there is one, would share the name.
+    subprocess.run(["dvc", "exp", "remove", "--quiet", experiment], cwd=ROOT, check=False, stderr=subprocess.DEVNULL)
+    command = ["dvc", "exp", "run", "--temp", "--force", "--downstream", "train", "--name", experiment]
+    changed = ["--set-param", f"recipe={recipe}", "--set-param", "evaluate.variants=[merged]"]
+    start = time.monotonic()
+    subprocess.run([*command, *changed], cwd=ROOT, check=True)
+    minutes = (time.monotonic() - start) / 60
+    metrics = dvc.api.metrics_show(
+        "metrics/metrics.json", "metrics/train.json", "metrics/merge.json", repo=str(ROOT), rev=experiment
+    )
+    return {
+        "minutes": round(minutes, 1),
+        "trained": {name: sum(phase["trainable_parameters"].values()) for name, phase in metrics["phases"].items()},
+        "merged": _accuracies(metrics["merged"]),
+    }
+
+
+def page(found: Mapping[str, Any], order: list[str]) -> str:
+    """docs/recipes.md: the table and how it came about."""
+    return (
+        "# The recipes on the default run\n\n"
+        f"Measured by `benchmarks/recipes.py` on the tree of commit {found['commit'][:12]}: each recipe from train to evaluate, with\n"
+        "nothing beside. The accuracies are those of the merged model on the test split; those of the base are the committed metrics'.\n\n"
+        + table(found, order)
+    )
+
+
+def table(found: Mapping[str, Any], order: list[str]) -> str:
+    """The table as Markdown: the base first, then the recipes in this order."""
+    lines = [
+        "| recipe | trained | minutes | " + " | ".join(ACCURACIES.values()) + " |",
+        "|---|---|---|" + "---|" * len(ACCURACIES),
+        "| none: the base | | | " + _cells(found["base"]) + " |",
+    ]
+    for name in (name for name in order if name in found["recipes"]):
+        row = found["recipes"][name]
+        trained = ", then ".join(f"{count / 1e6:.2f} M" for count in row["trained"].values())
+        lines.append(f"| `{name}` | {trained} | {row['minutes']:.0f} | {_cells(row['merged'])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _accuracies(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {name: metrics["overall"][name] for name in ACCURACIES}
+
+
+def _cells(accuracies: Mapping[str, float]) -> str:
+    return " | ".join(f"{accuracies[name]:.1%}".replace("%", " %") for name in ACCURACIES)
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
