@@ -75,6 +75,13 @@ def test_lcapy_and_numbers_agree_on_opamps_and_on_sources_that_currents_rule():
     assert {check.verdict for check in checked} == {"agree"}
 
 
+def test_what_a_source_of_zero_volts_shorts_carries_nothing():
+    """lcapy itself says R1 || L1 || L2."""
+    shorted = "I1 0 1\nL1 1 2\nL2 0 2\nV1 1 2\nR1 1 0"
+    (checked,) = cross_check([question("shorted", shorted, "transfer")], workers=1)
+    assert checked.verdict == "agree"
+
+
 def test_powers_and_limits_are_checked_by_numbers_alone():
     filters = {name: CIRCUITS[name] for name in ("low pass", "wien", "ladder", "bridge")}
     checked = list(cross_check(questions(filters, "power", "dc_gain", "hf_gain"), workers=1))

@@ -21,6 +21,7 @@ from diagramlens.domains.circuits.netlist import (
     Netlist,
     format_netlist,
     is_ideal,
+    merged_nodes,
     parse_netlist,
     value_of,
 )
@@ -144,6 +145,7 @@ def _transfer(netlist: Netlist, source: str, positive: str, negative: str) -> st
     """
     from lcapy import Circuit
 
+    netlist = _without_shorted(netlist, source)
     symbols: dict[str, object] = {part.name: symbol_of(part) for part in netlist.parts if part.kind not in SOURCES}
     drive = netlist.part(source)
     if any(part.control == source for part in netlist.parts):
@@ -158,6 +160,18 @@ def _transfer(netlist: Netlist, source: str, positive: str, negative: str) -> st
         # A current through the source from its first node to its second enters the circuit at the second.
         driven = circuit.apply_test_current_source(*reversed(drive.nodes))
     return str(_with_ideal_opamps(driven.Voc(positive, negative).laplace().sympy))
+
+
+def _without_shorted(netlist: Netlist, source: str) -> Netlist:
+    """The circuit without what the other voltage sources short once they are zero.
+
+    No current flows in it. But lcapy 1.26 takes an inductor with both ends at one node for an inductor from there to ground.
+    """
+    shorts = {part.name for part in netlist.parts if part.kind == "V" and part.name != source}
+    wires = (replace(part, kind="W") if part.name in shorts else part for part in netlist.parts)
+    name = merged_nodes(Netlist(tuple(wires)))
+    passive = (part.kind in "RLC" and len({name[node] for node in part.nodes}) == 1 for part in netlist.parts)
+    return Netlist(tuple(part for part, shorted in zip(netlist.parts, passive, strict=True) if not shorted))
 
 
 def _with_ideal_opamps(expression: Any) -> Any:
