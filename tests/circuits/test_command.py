@@ -87,6 +87,7 @@ E1 4 0 opamp 3 4
 .end
 """
 STAGE = "VDD 4 0 5; up, supply\nV1 1 0\nM1 2 1 0 nmos\nR1 4 2 10k\nC1 2 0 1p\nP1 2 0; down, port\n"
+LADDER = "V1 n0 0\n" + "\n".join(f"R{k} n{k - 1} n{k} 1k\nC{k} n{k} 0 1n" for k in range(1, 21))
 
 
 def test_left_to_itself_it_reports_poles_zeros_gains_and_a_table_and_says_what_it_guessed(
@@ -150,6 +151,21 @@ def test_the_bode_plot_is_written(circuit: Path, suffix: str, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("content", "options", "message"),
     [
+        ("V1 1 0\nV2 2 0\nR1 1 2\nR2 5 6", (), "node 5 floats"),
+        ("V1 1 0\nV2 1 0\nR1 1 0", (), "V2 closes a loop of voltage sources"),
+        (".param x=3\nV1 1 0\nR1 1 0 x", (), "line 1: directive '.param' is not supported"),
+        ("Vin 1 0 4.7q\nR1 1 0", (), "line 1: Vin: '4.7q' is no value"),
+        (
+            "Low pass filter\nR1 1 0 1k",
+            (),
+            "no independent source (V or I), so nothing drives the circuit (line 1 is taken as the title",
+        ),
+        (LADDER.replace("C7 n7 0 1n", "C7 n7 0"), (), "with a number for every part it can be solved"),
+        ("in R\nin D\nsum S +R +D\nout Y S", (), "there are several inputs, R, D: say which"),
+        ("in R\nblock G R\nout Y G", ("--source", "D"), "the diagram has no input 'D'"),
+        ("in R\nblock G R\nout Y G", ("--output", "G"), "a block diagram has one output, Y"),
+        ("in R\nblock G R\nout Y G", ("--set", "G=1"), "--set is of netlists"),
+        ("in R\nblock G R K/s\nout Y G", ("--plot", "x.png"), "there is no Bode plot: K has no numeric value"),
         ("V1 1 0\nV2 2 0\nR1 1 2", (), "there are several sources, V1, V2: say which"),
         ("R1 1 2\nR2 2 1", (), "there is no independent source"),
         ("V1 1 0", (), "no part whose voltage could be meant"),
@@ -199,3 +215,84 @@ def test_an_unusable_file_gives_one_line(
     printed = capsys.readouterr().err
     assert message in printed
     assert printed.count("\n") == 1
+
+
+def test_a_circuit_too_large_for_symbols_is_solved_with_its_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "ladder.cir"
+    path.write_text(LADDER)
+    assert solve(path, "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["transfer"] is None
+    assert record["with_values"]["denominator"].startswith("s**20+39000000*s**19+")
+    assert record["dc_gain"] == 1
+    # Those of equal sections are known: -2/(R C) (1 - cos((2k - 1) pi/(2n + 1))).
+    expected = [-2e6 * (1 - np.cos((2 * k - 1) * np.pi / 41)) for k in range(1, 21)]
+    assert np.allclose([real for real, _ in record["poles_rad_s"]], expected, rtol=1e-12)
+    assert solve(path) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("V(n20,0)/V1 = 1000")
+    assert "in symbols      : too many terms to be written" in printed
+    assert "cut-off         : 920.5 Hz" in printed
+
+
+def test_the_formula_alone_of_such_a_circuit_has_its_values_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "ladder.cir"
+    path.write_text(LADDER)
+    assert solve(path, "--source", "V1", "--output", "n20,0") == 0
+    printed = capsys.readouterr()
+    assert "/(s**20+39000000*s**19+" in printed.out
+    assert "in symbols the formula has too many terms" in printed.err
+
+
+LOOP = "in R\nsum S1 +R -H1\nblock G1 S1 10/(s+2)\nblock H1 G1 3\nout Y G1\n"
+
+
+def test_a_block_diagram_is_solved_from_its_input_to_its_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "loop.txt"
+    path.write_text(LOOP)
+    assert solve(path) == 0
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert lines[:3] == [
+        "Y/R = G1/(G1*H1+1)",
+        "with the values = 10/(s+32)",
+        "poles           : -32 rad/s",
+    ]
+    assert printed.err == "diagramlens solve: from R, the only input, to Y\n"
+    assert solve(path, "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["output"], record["poles_rad_s"], record["input_impedance"]) == (["Y"], [[-32, 0]], None)
+    for options, formula in (((), "G1/(G1*H1+1)\n"), (("--values",), "10/(s+32)\n")):
+        assert solve(path, "--source", "R", "--output", "Y", *options) == 0
+        assert capsys.readouterr() == (formula, "")
+
+
+def test_gnd_is_ground_in_files_and_in_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "filter.cir"
+    path.write_text("V1 in gnd\nR1 in out\nC1 out GND\n")
+    assert solve(path, "--source", "V1", "--output", "out,Gnd") == 0
+    assert capsys.readouterr().out == "1/(C1*R1*s+1)\n"
+
+
+def test_a_capital_m_is_milli_and_that_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "divider.cir"
+    path.write_text("V1 1 0 1m\nR1 1 2 1M\nR2 2 0 2.2Mohm\nR3 2 0 3MEG\n")
+    assert solve(path, "--source", "V1", "--output", "2,0", "--values") == 0
+    said = capsys.readouterr().err
+    assert said == "diagramlens solve: R1: 1M is 1 milli, for SPICE's M is m; mega is written 1Meg\n"
+    path.write_text("V1 1 0\nR1 1 2 1m\nR2 2 0 1Meg\n")
+    assert solve(path, "--source", "V1", "--output", "2,0", "--set", "R1=4.7M") == 0
+    assert "R1: 4.7M is 4.7 milli" in capsys.readouterr().err
+
+
+def test_idle_parameters_are_passed_over_and_continued_lines_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "stage.cir"
+    path.write_text(
+        "VDD 4 0 5\nV1 1 0 0.9\n+ AC 1\n* drain\nM1 2 1 0 0 nmos\n\n+ W=10u L = 1u\nR1 4 2\n+ 10k\nC1 2 0 1p IC=2\n"
+    )
+    assert solve(path, "--source", "V1", "--output", "2,0") == 0
+    printed = capsys.readouterr()
+    assert printed.out == "-R1*gm1*ro1/(C1*R1*ro1*s+R1+ro1)\n"
+    assert "no small-signal formula depends on them: M1 W=10u L=1u; C1 IC=2\n" in printed.err

@@ -67,6 +67,20 @@ def test_what_is_taken_for_granted_is_said(tmp_path: Path, capsys: pytest.Captur
     assert "hints fix no places (I1 says no direction)" in said
 
 
+def test_what_spice_writes_and_does_not_mean_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.cir"
+    path.write_text("Low pass filter\nV1 in gnd\nR1 in out\n+ 1M\nC1 out GND 1u IC=0\n")
+    boxes = tmp_path / "a.json"
+    assert main(["draw", str(path), "--boxes", str(boxes)]) == 0
+    assert {thing["name"] for thing in json.loads(boxes.read_text())} == {"V1", "R1", "C1", "ground"}
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "diagramlens draw: line 1 is taken as the title: Low pass filter",
+        "diagramlens draw: passed over, since no small-signal formula depends on them: C1 IC=0",
+        "diagramlens draw: R1: 1M is 1 milli, for SPICE's M is m; mega is written 1Meg",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -77,6 +91,10 @@ def test_what_is_taken_for_granted_is_said(tmp_path: Path, capsys: pytest.Captur
         ("V1 1 0 5\nR1 1 0\n\nR2 3 4\n", "line 4: node 3 of R2 floats"),
         ("V1 1 0 5\nR1 1 0\nE1 2 0 7 0 5\nR2 2 0\n", "line 3: node 7 of E1 floats"),
         ("V1 1 0 5\nR1 1 0\nE1 2 1 opamp 1 2\n", "line 3: E1: its reference is node 1"),
+        (
+            "Low pass filter\nV1 1 0 5\nR1 1 0\n\nR2 3 4\n",
+            "line 5: node 3 of R2 floats: no parts lead from it to ground, node 0 (line 1 is taken as the title",
+        ),
         ("\n".join(f"R{k} {k} 0" for k in range(1, 300)), "too large: more than 200 parts"),
         ("in R\nblock G1 R 1/(s+1)\nout Y G1\n", "a block diagram"),
     ],

@@ -31,6 +31,11 @@ KNOWN = {
         "3",
         "s*R*C/(1+3*s*R*C+s**2*R**2*C**2)",
     ),
+    "Wien bridge": (
+        "V1 1 0\nR1 1 2 R\nC1 2 3 C\nR2 3 0 R\nC2 3 0 C\nRa 1 4\nRb 4 0",
+        "3,4",
+        "s*R*C/(1+3*s*R*C+s**2*R**2*C**2)-Rb/(Ra+Rb)",
+    ),
     "bridged T": (
         "V1 1 0\nC1 1 2 C\nC2 2 3 C\nR1 2 0\nR2 1 3",
         "3",
@@ -81,7 +86,15 @@ KNOWN = {
 @pytest.mark.parametrize(("text", "output", "expected"), KNOWN.values(), ids=KNOWN)
 def test_a_known_circuit_has_its_textbook_transfer_function(text: str, output: str, expected: str):
     netlist = parse_netlist(text)
-    assert is_same(netlist, transfer_text(transfer(netlist, "V1", output, "0")), expected)
+    positive, _, negative = output.partition(",")
+    assert is_same(netlist, transfer_text(transfer(netlist, "V1", positive, negative or "0")), expected)
+
+
+def test_a_balanced_wien_bridge_is_a_notch_at_one_over_rc():
+    # Balanced: Ra = 2 Rb, so that both arms give a third at w = 1/(R C), where the difference is zero.
+    netlist = parse_netlist(KNOWN["Wien bridge"][0])
+    found = transfer_text(transfer(netlist, "V1", "3", "4")).replace("Ra", "(2*Rb)")
+    assert is_same(netlist, found, "-(1+s**2*R**2*C**2)/(3*(1+3*s*R*C+s**2*R**2*C**2))")
 
 
 def test_a_twin_t_is_a_notch_at_one_over_rc():

@@ -103,6 +103,18 @@ def test_numbers_are_taken_out_and_an_opamp_of_finite_gain_stays_one():
     assert [part.value for part in plain.parts] == [None, "Rx", "E1", None]
 
 
+def test_gnd_in_any_case_is_node_0():
+    netlist = parse_netlist("V1 in gnd\nR1 in out\nC1 out GND\nE1 a Gnd opamp out gnd\nM1 a in GND nmos\nW out gndx")
+    assert [part.nodes for part in netlist.parts] == [
+        ("in", "0"),
+        ("in", "out"),
+        ("out", "0"),
+        ("a", "0", "out", "0"),
+        ("a", "in", "0"),
+        ("out", "gndx"),
+    ]
+
+
 def test_waveforms_of_sources_are_no_values():
     netlist = parse_netlist("V1 1 0 SIN(0 1 1k)\nV2 2 0 DC 5 PULSE(0 5 0 1n 1n 1u 2u)\nI1 1 2 ac 1")
     assert [part.value for part in netlist.parts] == [None, "5", None]
@@ -116,6 +128,8 @@ def test_waveforms_of_sources_are_no_values():
         ("R1 1", "line 1: R1 has 1 nodes, a part of kind R takes 2"),
         ("G1 1 2 3", "line 1: G1 has 3 nodes, a part of kind G takes 4"),
         ("R1 1 0 4.7q", "line 1: R1: '4.7q' is no value"),
+        ("R1 1 0 {2*R}", "line 1: R1: '{2*R}' is an expression, which is not read: write its number, or one name"),
+        ("R1 1 0 {2 * R}", "line 1: R1: '{2 * R}' is an expression"),
         ("R1 1 0 s", "line 1: the value of R1 cannot be named 's'"),
         ("R1 1 0 1k 2k", "line 1: R1 takes 2 nodes and one value, found also '1k 2k'"),
         (".subckt amp 1 2", "line 1: directive '.subckt' is not supported"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from fractions import Fraction
@@ -15,7 +16,10 @@ from hypothesis import strategies as st
 from diagramlens.domains.circuits.netlist import Netlist, Part, format_netlist, parse_netlist, value_of
 from diagramlens.domains.circuits.solve import (
     SolveError,
+    TooLargeError,
+    formula,
     operating_point,
+    refuse_faulty,
     symbols_of,
     transfer,
     transfer_across,
@@ -157,6 +161,41 @@ def test_a_circuit_whose_answer_would_explode_is_refused_at_once():
     mesh = "\n".join(f"R{10 * i + j} n{i} n{j}" for i in range(9) for j in range(i + 1, 9))
     with pytest.raises(SolveError, match="too large: its determinant has about 4782969 terms"):
         transfer(parse_netlist(f"V1 n0 0\n{mesh}"), "V1", "n5", "n0")
+
+
+def test_that_numbers_would_help_is_said_where_symbols_are_too_many_and_they_do():
+    resistors = [f"R{10 * i + j} n{i} n{j}" for i in range(9) for j in range(i + 1, 9)]
+    with pytest.raises(TooLargeError, match="with a number for every part it can be solved"):
+        transfer(parse_netlist("V1 n0 0\nW n8 0\n" + "\n".join(resistors)), "V1", "n5", "0", symbols=False)
+    # By symmetry every inner node of a complete mesh is at half the voltage between two others.
+    valued = "V1 n0 0\nW n8 0\n" + "\n".join(f"{resistor} 1k" for resistor in resistors)
+    assert answer(valued, "V1", "n5", symbols=False) == "1/2"
+    with pytest.raises(TooLargeError):
+        answer(valued, "V1", "n5")
+    with pytest.raises(TooLargeError):
+        answer(valued.removesuffix(" 1k"), "V1", "n5", symbols=False)
+
+
+def test_a_ladder_of_twenty_rc_sections_with_numbers_has_the_coefficients_of_its_recurrence():
+    sections = "\n".join(f"R{k} n{k - 1} n{k} 1\nC{k} n{k} 0 1" for k in range(1, 21))
+    solved = formula(parse_netlist(f"V1 n0 0\n{sections}"), "V1", "n20", "0", symbols=False)
+    above, below = solved.coefficients()
+    # Equal sections: the coefficient of s**k is the number of ways to choose n - k of n + k (Morgan-Voyce 1959).
+    assert above == [1]
+    assert below == [math.comb(20 + k, 20 - k) for k in range(21)]
+
+
+def test_a_fault_of_the_circuit_is_found_whatever_is_asked_of_it():
+    for text, message in (
+        ("V1 1 0\nV2 2 0\nR1 1 2\nR2 5 6", "node 5 floats"),
+        ("V1 1 0\nW 1 2\nV2 2 0\nR1 1 0", "V2 closes a loop of voltage sources"),
+    ):
+        with pytest.raises(SolveError, match=message):
+            refuse_faulty(parse_netlist(text))
+    # The current in this loop is not free: it rules H1, whose voltage is given.
+    ruled = "V1 1 0\nH1 1 0 V1\nR1 1 0"
+    refuse_faulty(parse_netlist(ruled))
+    assert answer(ruled, "V1", "1") == "1"
 
 
 # --- Against numeric analysis -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ TEXTBOOK = {
     "RC ladder of 12 sections": _LADDER,
     "Wheatstone bridge": "V1 1 0\nR1 1 2\nR2 1 3\nR3 2 0\nR4 3 0\nR5 2 3",
     "Wien bridge arm": "V1 1 0\nR1 1 2\nC1 2 3\nR2 3 0\nC2 3 0\nP1 3 0",
+    "Wien bridge": "V1 1 0\nR1 1 2\nC1 2 3\nR2 3 0\nC2 3 0\nRa 1 4\nRb 4 0\nP1 3 4",
     "twin-T": "V1 1 0\nR1 1 2\nR2 2 3\nC3 2 0\nC1 1 4\nC2 4 3\nR3 4 0\nP1 3 0",
     "bridged-T": "V1 1 0\nC1 1 2\nC2 2 3\nR1 2 0\nR2 1 3\nRL 3 0",
     "Sallen-Key low pass": "V1 1 0\nR1 1 2\nR2 2 3\nC1 2 4\nC2 3 0\nE1 4 0 opamp 3 4\nP1 4 0",

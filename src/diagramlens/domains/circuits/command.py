@@ -1,6 +1,7 @@
-"""`diagramlens solve FILE`: the transfer function of a netlist, its poles, zeros and gains, and its Bode plot.
+"""`diagramlens solve FILE`: the transfer function of a netlist or a block diagram, its poles, zeros and gains, and its Bode plot.
 
-With `--source` and `--output` both named and nothing else asked for, the formula alone is printed, as ASCII that SymPy reads.
+With `--source` and `--output` both named and nothing else asked for, the formula alone is printed, as ASCII that SymPy reads. Where that
+has too many terms in symbols, it is printed with the values that are numbers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from diagramlens.domains.circuits.blocks.text import BlockDiagram, is_block_diagram, parse_blocks
 from diagramlens.domains.circuits.bode import PLOT_SUFFIXES, PlotError, plot_bode
 from diagramlens.domains.circuits.linearise import has_transistors, linearise
 from diagramlens.domains.circuits.netlist import (
@@ -23,12 +25,13 @@ from diagramlens.domains.circuits.netlist import (
     Netlist,
     Part,
     is_supply,
+    node_named,
     value_of,
 )
-from diagramlens.domains.circuits.netlist_file import netlist_of, read_text
+from diagramlens.domains.circuits.netlist_file import NetlistFile, milli_notes, netlist_of, read_text
 from diagramlens.domains.circuits.solvable import reference_node
-from diagramlens.domains.circuits.solve import symbol_of, transfer, transfer_text
-from diagramlens.domains.circuits.summary import summarise, summary_record, summary_text
+from diagramlens.domains.circuits.solve import TooLargeError, refuse_faulty, symbol_of, transfer, transfer_text
+from diagramlens.domains.circuits.summary import Summary, summarise, summarise_blocks, summary_record, summary_text
 from diagramlens.records import DiagramLensError
 
 
@@ -42,12 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file",
         type=Path,
         metavar="FILE.cir",
-        help="a SPICE or lcapy netlist (.cir, .sch): R, L, C, V, I, E, G, F, H, op-amps, transistors Q and M, ports P, and W for a wire",
+        help="a SPICE or lcapy netlist (.cir, .sch): R, L, C, V, I, E, G, F, H, op-amps, transistors Q and M, ports P, and W for a wire; "
+        "or a block diagram, whose lines start with in, sum, block and out",
     )
     parser.add_argument(
         "--source",
         metavar="V1",
-        help="the independent source that drives the circuit, all others being zero; may be left out where there is but one",
+        help="the independent source that drives the circuit (of a block diagram: the input), all others being zero; may be left out where "
+        "there is but one",
     )
     parser.add_argument(
         "--output",
@@ -95,28 +100,87 @@ def _solve(args: argparse.Namespace) -> list[str]:
     """Print the answer; what was taken for granted on the way, a line each."""
     if args.plot is not None and args.plot.suffix.lower() not in PLOT_SUFFIXES:
         raise PlotError(f"--plot {args.plot}: a plot is written as {' or '.join(PLOT_SUFFIXES)}")
-    file = netlist_of(read_text(args.file), args.convention)
+    text = read_text(args.file)
+    if is_block_diagram(text):
+        return _solve_blocks(parse_blocks(text), args)
+    file = netlist_of(text, args.convention)
+    try:
+        return _solve_netlist(file, args)
+    except DiagramLensError as error:
+        if not file.title:
+            raise
+        raise CommandError(f"{error} (line 1 is taken as the title: {file.title})") from error
+
+
+def _solve_netlist(file: NetlistFile, args: argparse.Namespace) -> list[str]:
     netlist, notes = file.netlist, list(file.notes)
     if has_transistors(netlist):
         notes.append(_linearised(netlist))
     linear = linearise(netlist)
-    valued = _with_values(linear, _assignments(args.set))
+    values = _assignments(args.set)
+    notes += [note for note in milli_notes(values.items()) if note not in notes]
+    valued = _with_values(linear, values)
+    refuse_faulty(linear)
     source, positive, negative, guesses = _question(netlist, linear, args, file.convention)
     if not (guesses or args.report or args.plot or args.json):
-        print(
-            transfer_text(
-                transfer(valued if args.values else linear, source, positive, negative, symbols=not args.values)
+        return notes + _print_formula(linear, valued, source, positive, negative, args.values)
+    notes += _print_summary(summarise(linear, valued, source, positive, negative), args)
+    return [*notes, *guesses]
+
+
+def _solve_blocks(diagram: BlockDiagram, args: argparse.Namespace) -> list[str]:
+    if args.set:
+        raise CommandError("--set is of netlists; in a block diagram write the number into its line: block K1 S1 10")
+    if args.output not in (None, diagram.output):
+        raise CommandError(f"--output {args.output}: a block diagram has one output, {diagram.output}")
+    guesses = []
+    source = args.source
+    if source is None:
+        if len(diagram.inputs) > 1:
+            raise CommandError(
+                f"there are several inputs, {', '.join(diagram.inputs)}: say which drives the diagram with --source"
             )
-        )
-        return notes
-    summary = summarise(linear, valued, source, positive, negative)
+        source = diagram.inputs[0]
+        guesses.append(f"from {source}, the only input, to {diagram.output}")
+    summary = summarise_blocks(diagram, source)
+    if args.source and args.output and not (args.report or args.plot or args.json):
+        formula = summary.valued if args.values else summary.symbolic
+        assert formula is not None  # a block diagram's formula in symbols is never left out
+        print(transfer_text(formula))
+        return []
+    return [*_print_summary(summary, args), *guesses]
+
+
+# --- Printing ---------------------------------------------------------------------------------------------------------
+
+
+def _print_formula(
+    linear: Netlist, valued: Netlist, source: str, positive: str, negative: str, values: bool
+) -> list[str]:
+    """Print the transfer function alone, and say it where numbers had to take the place of symbols."""
+    notes = []
+    if not values:
+        try:
+            print(transfer_text(transfer(linear, source, positive, negative)))
+            return []
+        except TooLargeError:
+            notes.append(
+                "in symbols the formula has too many terms to be written: this is it with the values of the parts"
+            )
+    print(transfer_text(transfer(valued, source, positive, negative, symbols=False)))
+    return notes
+
+
+def _print_summary(summary: Summary, args: argparse.Namespace) -> list[str]:
+    """Print the summary, and write its Bode plot where that is asked for."""
+    notes = []
     if args.plot is not None:
         if summary.response is None:
             raise PlotError(f"there is no Bode plot: {summary.why_no_response}")
         plot_bode(summary.response, args.plot, f"{summary.asked} of {args.file.name}")
         notes.append(f"{args.plot} shows the Bode plot")
     print(json.dumps(summary_record(summary)) if args.json else summary_text(summary))
-    return [*notes, *guesses]
+    return notes
 
 
 # --- What is asked for ------------------------------------------------------------------------------------------------
@@ -137,7 +201,7 @@ def _question(
         return source, positive, negative, guesses
     nodes = [node.strip() for node in args.output.split(",")]
     if len(nodes) == 2 and all(nodes):
-        return source, nodes[0], nodes[1], guesses
+        return source, node_named(nodes[0]), node_named(nodes[1]), guesses
     if len(nodes) != 1 or not nodes[0]:
         raise CommandError(f"--output {args.output!r} is neither two nodes (3,0) nor one part (R2)")
     part = next((part for part in linear.parts if part.name == nodes[0]), None) or netlist.part(nodes[0])

@@ -95,13 +95,15 @@ def _draw(args: argparse.Namespace) -> tuple[str, ...]:
     text = read_text(args.file)
     if is_block_diagram(text):
         raise DrawError(
-            "a block diagram; only those that the sampler plans itself can be drawn; a netlist, one part a line, can"
+            "a block diagram; only those that the sampler plans itself can be drawn (`diagramlens solve` solves it); a netlist, one part "
+            "a line, can be"
         )
     source = netlist_of(text, args.convention)
     try:
         placed = place(source.netlist, args.pitch, args.labels)
     except PlacingError as error:
-        raise DrawError(f"{_line_of(text, error.part)}{error}") from error
+        title = f" (line 1 is taken as the title: {source.title})" if source.title else ""
+        raise DrawError(f"{_line_of(text, error.part)}{error}{title}") from error
     rng = random.Random(args.seed)
     numbered = placed.way == "names" and "label_nodes=all" in source.netlist.options
     # Where wires bend as they must, dots tell joints from crossings better than rings and numbers at every corner.

@@ -15,6 +15,8 @@ semicolon hints for drawing. `W` is a wire, whose name need not be unique; a lin
     W f 0; down, ground
     ; label_nodes=all
 
+Node `0` is ground, and so is `gnd` in upper or lower case, which is read as `0`.
+
 Signs are SPICE's: a voltage source's first node is its positive end; a current source, independent (I) or controlled (G, F), drives
 its current through itself from its first node to its second. lcapy 1.26 has it the other way for I and G, though not for F (measured:
 `I1 1 0 3` with `R1 1 0 2` gives +6 V at node 1); `parse_netlist(text, convention="lcapy")` swaps their ends on reading.
@@ -49,6 +51,7 @@ NODE_COUNTS = {
     "M": 3,
     "P": 2,
 }
+GROUND = "0"
 CURRENT_CONTROLLED = "FH"
 TURNED_BY_LCAPY = "IG"
 SOURCES = "VI"
@@ -129,6 +132,11 @@ class Netlist:
                 return part
         names = ", ".join(part.name for part in self.parts if part.kind != "W")
         raise NetlistError(f"there is no part {name!r} in the netlist; its parts are: {names or 'none'}")
+
+
+def node_named(text: str) -> str:
+    """The node that a name means: `gnd`, `GND` or `Gnd` is ground, every other name is its own."""
+    return GROUND if text.lower() == "gnd" else text
 
 
 def parse_netlist(text: str, *, limit: int = 200, convention: Convention = "spice") -> Netlist:
@@ -239,6 +247,7 @@ def _read_line(line: str, number: int) -> Part | None:
     for node in nodes:
         if not _NODE.fullmatch(node):
             raise NetlistError(f"line {number}: {_short(node)} is no node name: letters, digits and _ . + - only")
+    nodes = tuple(node_named(node) for node in nodes)
     control = None
     if kind in CURRENT_CONTROLLED:
         if not rest:
@@ -282,6 +291,7 @@ def _read_value(kind: str, name: str, words: list[str], number: int) -> str | No
     if kind in SOURCES:
         words = _source_words(words)
     if len(words) > 1 or (words and kind in "WP"):
+        _refuse_expression(name, " ".join(words), number)
         takes = "no value" if kind in "WP" else "one value"
         raise NetlistError(
             f"line {number}: {name} takes {NODE_COUNTS[kind]} nodes and {takes}, found also {_short(' '.join(words))}"
@@ -295,8 +305,16 @@ def _read_value(kind: str, name: str, words: list[str], number: int) -> str | No
         try:
             value_of(value)
         except NetlistError as error:
+            _refuse_expression(name, words[0], number)
             raise NetlistError(f"line {number}: {name}: {error}") from None
     return value
+
+
+def _refuse_expression(name: str, text: str, number: int) -> None:
+    if "{" in text:
+        raise NetlistError(
+            f"line {number}: {name}: {_short(text)} is an expression, which is not read: write its number, or one name as in {{R1}}"
+        )
 
 
 def _source_words(words: list[str]) -> list[str]:

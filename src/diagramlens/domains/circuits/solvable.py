@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flint import fmpz_mat
 
-from diagramlens.domains.circuits.netlist import Netlist, is_ideal
+from diagramlens.domains.circuits.netlist import Netlist, Part, is_ideal
 from diagramlens.records import DiagramLensError
 
 
@@ -72,18 +72,29 @@ def refuse_floating(circuit: Netlist, *, open_kinds: str, why: str) -> None:
         raise SolveError(f"node {floating[0]} floats{why}: no path leads from it to the reference node {reference}")
 
 
+def closes_loop(parts: Sequence[Part]) -> Part | None:
+    """The first of these parts that closes a loop with those before it, None where none does."""
+    nodes = [node for part in parts for node in part.nodes[:2]]
+    before: list[tuple[str, ...]] = []
+    for part in parts:
+        first, second = part.nodes[:2]
+        component = components(before, nodes)
+        if component[first] == component[second]:
+            return part
+        before.append((first, second))
+    return None
+
+
+def loop_text(closing: Part, what: str) -> str:
+    """What is wrong where a part closes a loop of parts that each fix a voltage."""
+    return f"{closing.name} closes a loop of {what}, in which the current is not determined"
+
+
 def why_singular(circuit: Netlist, *, shorts: str) -> str:
     """One line on why the equations have no single solution, looking for a loop of parts that each fix a voltage."""
-    fixed: list[tuple[str, ...]] = []
-    for part in circuit.parts:
-        if part.kind not in shorts:
-            continue
-        first, second = part.nodes[:2]
-        component = components(fixed, circuit.nodes)
-        if component[first] == component[second]:
-            what = "voltage sources and inductors" if "L" in shorts else "voltage sources"
-            return f"{part.name} closes a loop of {what}, in which the current is not determined"
-        fixed.append((first, second))
+    closing = closes_loop([part for part in circuit.parts if part.kind in shorts])
+    if closing is not None:
+        return loop_text(closing, "voltage sources and inductors" if "L" in shorts else "voltage sources")
     if any(is_ideal(part) for part in circuit.parts):
         return "the equations are singular: an ideal op-amp needs feedback from its output to its inputs"
     return "the equations are singular: the circuit has no single solution"

@@ -1,4 +1,4 @@
-"""What there is to say of one transfer function of a circuit, gathered once and then written as text or as JSON."""
+"""What there is to say of one transfer function of a circuit or a block diagram, gathered once and then written as text or as JSON."""
 
 from __future__ import annotations
 
@@ -10,52 +10,71 @@ from typing import Any
 
 import numpy as np
 
+from diagramlens.domains.circuits.blocks.solving import closed_loop
+from diagramlens.domains.circuits.blocks.text import BlockDiagram
 from diagramlens.domains.circuits.bode import bode_table, hertz_text
-from diagramlens.domains.circuits.formula import Rational, transfer_text
+from diagramlens.domains.circuits.formula import Formula, Rational, transfer_text
 from diagramlens.domains.circuits.impedance import input_impedance
 from diagramlens.domains.circuits.netlist import Netlist
 from diagramlens.domains.circuits.response import Response, Root, response_of
 from diagramlens.domains.circuits.solvable import SolveError
-from diagramlens.domains.circuits.solve import formula
+from diagramlens.domains.circuits.solve import TooLargeError, formula
 
 POINTS_OF_JSON = 61
 
 
 @dataclass(frozen=True)
 class Summary:
-    """V(positive) − V(negative) over a source: the formula, with the values put in, and its response where all values are numbers.
+    """A transfer function: the formula, with the values put in, and its response where all values are numbers.
 
-    `why_no_response` says what is missing where `response` is None.
+    `output` is two nodes, or the output signal of a block diagram; `asked` is the quotient in short: `V(3,0)/V1`, `Y/R`. `symbolic` is
+    None where the formula in symbols has too many terms to be written; `why_no_response` says what is missing where `response` is None.
     """
 
     source: str
-    positive: str
-    negative: str
-    symbolic: Rational
+    output: tuple[str, ...]
+    asked: str
+    symbolic: Rational | None
     valued: Rational
     input_impedance: Rational | None
     response: Response | None
     why_no_response: str
 
-    @property
-    def asked(self) -> str:
-        """The quotient in short: `V(3,0)/V1`."""
-        return f"V({self.positive},{self.negative})/{self.source}"
-
 
 def summarise(netlist: Netlist, valued_netlist: Netlist, source: str, positive: str, negative: str) -> Summary:
     """Solve a circuit for one transfer function, in symbols and with the values of its second form. Raises SolveError."""
-    symbolic = formula(netlist, source, positive, negative).rational()
+    symbolic: Rational | None
+    try:
+        symbolic = formula(netlist, source, positive, negative).rational()
+    except TooLargeError:
+        symbolic = None
     valued = formula(valued_netlist, source, positive, negative, symbols=False)
     try:
-        response, why = response_of(valued), ""
-    except SolveError as error:
-        response, why = None, str(error)
-    try:
         impedance = input_impedance(netlist, source)
+    except TooLargeError:
+        impedance = input_impedance(valued_netlist, source, symbols=False)
     except SolveError:
         impedance = None
-    return Summary(source, positive, negative, symbolic, valued.rational(), impedance, response, why)
+    asked = f"V({positive},{negative})/{source}"
+    response = _response_of(valued, "--set")
+    return Summary(source, (positive, negative), asked, symbolic, valued.rational(), impedance, *response)
+
+
+def summarise_blocks(diagram: BlockDiagram, source: str) -> Summary:
+    """Solve a block diagram from one input to its output, in the blocks' names and with what stands in them. Raises BlocksError."""
+    symbolic = closed_loop(diagram, source, values=False).rational()
+    valued = closed_loop(diagram, source)
+    response = _response_of(valued, "write it into its block")
+    asked = f"{diagram.output}/{source}"
+    return Summary(source, (diagram.output,), asked, symbolic, valued.rational(), None, *response)
+
+
+def _response_of(valued: Formula, remedy: str) -> tuple[Response | None, str]:
+    """The response, or why there is none and where a number is given."""
+    try:
+        return response_of(valued), ""
+    except SolveError as error:
+        return None, f"{error} ({remedy})"
 
 
 # --- As text ----------------------------------------------------------------------------------------------------------
@@ -63,14 +82,16 @@ def summarise(netlist: Netlist, valued_netlist: Netlist, source: str, positive: 
 
 def summary_text(summary: Summary) -> str:
     """The summary as lines, a table of the Bode plot at their end."""
-    lines = [f"{summary.asked} = {transfer_text(summary.symbolic)}"]
-    if summary.valued != summary.symbolic:
+    lines = [f"{summary.asked} = {transfer_text(summary.symbolic or summary.valued)}"]
+    if summary.symbolic is None:
+        lines.append(f"{'in symbols':<15} : too many terms to be written")
+    elif summary.valued != summary.symbolic:
         lines.append(f"{'with the values':<15} = {transfer_text(summary.valued)}")
     if summary.input_impedance is not None:
         lines.append(f"{'input impedance':<15} = {transfer_text(summary.input_impedance)}")
     response = summary.response
     if response is None:
-        return "\n".join([*lines, f"no poles, zeros or Bode plot: {summary.why_no_response} (--set)"])
+        return "\n".join([*lines, f"no poles, zeros or Bode plot: {summary.why_no_response}"])
     lines += [
         f"{'poles':<15} : {_roots_text(response.poles)}",
         f"{'zeros':<15} : {_roots_text(response.zeros)}",
@@ -125,10 +146,10 @@ def summary_record(summary: Summary) -> dict[str, Any]:
     """The summary as plain lists and numbers; what a circuit does not have is null or empty."""
     record: dict[str, Any] = {
         "source": summary.source,
-        "output": [summary.positive, summary.negative],
+        "output": list(summary.output),
         "transfer": _rational_record(summary.symbolic),
         "with_values": _rational_record(summary.valued),
-        "input_impedance": _rational_record(summary.input_impedance) if summary.input_impedance else None,
+        "input_impedance": _rational_record(summary.input_impedance),
         "why_no_response": summary.why_no_response or None,
     }
     response = summary.response
@@ -151,7 +172,9 @@ def summary_record(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _rational_record(rational: Rational) -> dict[str, str]:
+def _rational_record(rational: Rational | None) -> dict[str, str] | None:
+    if rational is None:
+        return None
     return {"numerator": rational.numerator, "denominator": rational.denominator, "text": transfer_text(rational)}
 
 
