@@ -46,7 +46,9 @@ def generate_and_label(count: int, workers: int, levels: str) -> dict[str, float
     """Draw, write, label and write; the seconds of each half, and how many questions there were."""
     params = load_params(ROOT / "params.yaml")
     recipe, wanted = recipe_of(params, levels), params.label
-    asking = Asking(dict(wanted.kinds), wanted.netlist_form, wanted.seed, wanted.choices, wanted.reasoning)
+    asking = Asking(
+        dict(wanted.kinds), wanted.netlist_form, wanted.seed, wanted.choices, wanted.reasoning, wanted.marked_only
+    )
     with tempfile.TemporaryDirectory(prefix="diagramlens-benchmark-") as scratch:
         diagrams, questions = Path(scratch, "diagrams"), Path(scratch, "questions")
         diagrams.mkdir()

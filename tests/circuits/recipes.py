@@ -29,12 +29,13 @@ def recipe(levels: dict[int, float] | None = None, **changed: Any) -> CircuitRec
     return CircuitRecipe.of(domain)
 
 
-def full_recipe(*levels: int) -> CircuitRecipe:
-    """All that can be drawn at these levels: every shape, crossings, up to three sources, every label."""
-    return recipe(
-        dict.fromkeys(levels, 1.0),
-        shapes=EVERY_SHAPE,
-        sources={"one": 1.0, "two": 1.0, "three": 1.0},
-        crossings=0.3,
-        labels=EVERY_LABEL,
-    )
+def full_recipe(*levels: int, marks: float = 0.0, **changed: Any) -> CircuitRecipe:
+    """All that can be drawn at these levels: every shape, crossings, up to three sources, every label; that share of parts marked."""
+    everything = {
+        "shapes": EVERY_SHAPE,
+        "sources": {"one": 1.0, "two": 1.0, "three": 1.0},
+        "crossings": 0.3,
+        "labels": EVERY_LABEL,
+        "marks": {"voltage": marks, "current": marks},
+    }
+    return recipe(dict.fromkeys(levels, 1.0), **(everything | changed))

@@ -31,10 +31,10 @@ PLAIN = recipe({0: 1.0, 1: 1.0})
 LEVELS = (0, 1, 2, 3, 4)
 
 
-def sample(seed: int, style: str, level: int) -> tuple[Scene, Style]:
+def sample(seed: int, style: str, level: int, marks: float = 0.0) -> tuple[Scene, Style]:
     """A circuit of a level, with all that can be printed beside it, and a look for it."""
     rng = random.Random(seed)
-    circuit = sample_circuit(full_recipe(level), rng)
+    circuit = sample_circuit(full_recipe(level, marks=marks), rng)
     assert isinstance(circuit, Circuit)
     return circuit.scene, sample_style(style, rng)
 
@@ -57,12 +57,13 @@ class LeavingOut:
         return self.boxes[-1]
 
 
+@pytest.mark.parametrize("marks", [0.0, 1.0])
 @pytest.mark.parametrize("style", STYLE_NAMES)
 @pytest.mark.parametrize("level", LEVELS)
-def test_every_label_is_really_visible(level: int, style: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_label_is_really_visible(level: int, style: str, marks: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each label left out in turn changes the pixels where it stood: it is neither outside nor under something."""
     for seed in range(4):
-        drawn, look = sample(seed, style, level)
+        drawn, look = sample(seed, style, level, marks)
         every = LeavingOut()
         monkeypatch.setattr(drawing, "write", every)
         whole = pixels(draw(drawn, look)[0])

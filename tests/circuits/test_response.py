@@ -74,6 +74,21 @@ def test_a_divider_has_neither_poles_nor_a_cutoff():
         divider.time_constant()
 
 
+@pytest.mark.parametrize(
+    ("resistance", "peaks"), [("1", True), ("20", True), ("24.1", True), ("24.3", False), ("100", False)]
+)
+def test_a_resonance_of_over_three_decibels_is_found_exactly(resistance: str, peaks: bool):
+    # A low-pass of second order with sqrt(L/C) = 31.6 ohms peaks by Q / sqrt(1 - 1/(4Q²)): √2 where Q = 1.3066, R = 24.2 ohms.
+    low_pass = of(f"V1 1 0\nR1 1 3 {resistance}\nL1 3 2 1m\nC1 2 0 1u")
+    assert low_pass.peaks_above_pass_band() is peaks
+    highest = 10 ** (low_pass.bode(np.logspace(3, 5, 20001))[0].max() / 20)
+    assert bool(highest > math.sqrt(2)) is peaks
+
+
+def test_a_band_pass_is_its_own_pass_band():
+    assert not of(BAND_PASS).peaks_above_pass_band()
+
+
 def test_a_symbol_without_a_number_is_named():
     with pytest.raises(SolveError, match="C1 has no numeric value"):
         of("V1 1 0\nR1 1 2 1k\nC1 2 0")

@@ -91,9 +91,10 @@ def meetings(parts: tuple[Part, ...]) -> dict[str, set[tuple[str, int]]]:
     return found
 
 
+@pytest.mark.parametrize("marks", [0.0, 1.0])
 @pytest.mark.parametrize("level", range(5))
-def test_the_netlist_read_from_the_geometry_is_the_truth(level: int) -> None:
-    recipe = full_recipe(level)
+def test_the_netlist_read_from_the_geometry_is_the_truth(level: int, marks: float) -> None:
+    recipe = full_recipe(level, marks=marks)
     for seed in range(PER_LEVEL):
         circuit = sample_circuit(recipe, random.Random(f"{level} {seed}"))
         assert isinstance(circuit, Circuit)

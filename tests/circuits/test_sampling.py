@@ -245,6 +245,39 @@ def test_labels_shapes_and_degradations_do_not_change_which_circuits_of_names_on
     assert same > 10
 
 
+def marks_of(circuit: Circuit) -> list[tuple[str, str, str]]:
+    """Kind, voltage and current of the parts that can be marked."""
+    return [(part.kind, part.voltage, part.current) for part in circuit.scene.segments if part.kind in "RLC"]
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_as_many_parts_carry_marks_as_asked(level: int) -> None:
+    plain, all_marked = full_recipe(level), full_recipe(level, marks=1.0)
+    for before, after in zip(circuits(plain, 40), circuits(all_marked, 40), strict=True):
+        assert not any(current for _, _, current in marks_of(before))
+        assert all(voltage and current == "io" for _, voltage, current in marks_of(after))
+        assert before.scene.size == after.scene.size
+        assert before.group == after.group, "marks change nothing else"
+        named = [part.voltage for part in before.scene.segments if part.voltage not in ("", "vo")]
+        assert [part.voltage for part in after.scene.segments if part.voltage not in ("", "vo")] == named
+        for part in parse_netlist(after.truth).parts:
+            assert ("i=io" in part.hints) == (part.kind in "RLC")
+    some = [marks for circuit in circuits(full_recipe(level, marks=0.5), 60) for marks in marks_of(circuit)]
+    assert 0.4 < sum(current == "io" for _, _, current in some) / len(some) < 0.6
+    assert 0.4 < sum(voltage != "" for _, voltage, _ in some) / len(some) < 0.75
+
+
+def test_marks_lie_either_way_round() -> None:
+    ways = Counter(
+        part.hints[0]
+        for circuit in circuits(full_recipe(0, 1, marks=1.0), 60)
+        for part in parse_netlist(circuit.truth).parts
+        if part.kind in "RLC"
+    )
+    assert set(ways) == {"right", "left", "up", "down"}
+    assert min(ways.values()) > 0.15 * sum(ways.values())
+
+
 def test_the_style_names_what_befell_the_picture() -> None:
     wanted = recipe({0: 1.0, 3: 1.0, 5: 1.0}, degradations=dict.fromkeys(DEGRADATIONS, 1.0))
     diagrams = [draw_diagram(number, wanted, seed=2) for number in range(60)]

@@ -68,6 +68,13 @@ class Sources(Group):
     three: Weight
 
 
+class Marks(Group):
+    """`domains.circuits.marks`: shares of the passive parts that carry marks besides those a circuit has in any case."""
+
+    voltage: Fraction01
+    current: Fraction01
+
+
 class CircuitsDomain(Group):
     """`domains.circuits`: which circuits are drawn, and how they look."""
 
@@ -76,6 +83,7 @@ class CircuitsDomain(Group):
     sources: Annotated[Sources, BeforeValidator(some_weight)]
     crossings: Fraction01
     labels: Annotated[dict[LabelName, Weight], BeforeValidator(some_weight)]
+    marks: Marks
     degradations: Annotated[dict[DegradationName, Weight], BeforeValidator(some_weight)]
     styles: Annotated[dict[StyleName, Weight], BeforeValidator(some_weight)]
     pitch: int = Field(ge=40, le=256)

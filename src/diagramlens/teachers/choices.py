@@ -1,8 +1,13 @@
 """Multiple choice: an open question with four answers to choose from, one of them right.
 
-The three others come from single edits of the diagram (a part's kind changed, two parts exchanged, a terminal moved, a source turned
-round, a value misread, a sign at a summing point), each solved exactly. The grader of the open question calls no two of the four equal,
-so there is one right letter.
+The others are those of misread diagrams, each solved exactly: a part's kind changed, two parts exchanged, a terminal moved, a source
+turned round, a value misread, a sign at a summing point. Were all three single edits of the diagram, the right answer would be the one
+that they have in common: who picked the one most like the three others, without a look at the picture, was right two times of three.
+So one of the four is the centre, each as often as the others. In a quarter of the questions it is the right one; in the rest it is a
+single edit of the diagram, and the two other wrong answers are single edits of that one.
+
+Of counts and labels, which few edits change, the others are neighbouring numbers and labels that the question offers. The grader of
+the open question calls no two of the four equal, so there is one right letter.
 """
 
 from __future__ import annotations
@@ -10,8 +15,10 @@ from __future__ import annotations
 import json
 import random
 import string
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
+from typing import Protocol, TypeVar
 
 from diagramlens.domains.circuits.questions.asked import Asked
 from diagramlens.grading.answers import grade
@@ -24,14 +31,33 @@ WORDINGS = (
     "Which one is right? Give its letter.",
     "Choose A, B, C or D.",
 )
+# Misread diagrams that are tried as the centre before a question is left open.
+_MOST_CENTRES = 6
 
 
-def as_choice(question: Question, asked: Asked, near_misses: Iterable[Asked], rng: random.Random) -> Question | None:
-    """An open question as a multiple choice; None where too few of the near-misses are different answers."""
-    misses = _different(question.kind, asked, near_misses)
-    if len(misses) < CHOICES - 1:
+class Answered(Protocol):
+    """A question, and its answer for some diagram: the one it is about, or a misread one."""
+
+    @property
+    def question(self) -> Question: ...
+
+    @property
+    def asked(self) -> Asked: ...
+
+
+PosedT = TypeVar("PosedT", bound=Answered)
+
+
+def as_choice(posed: PosedT, misread: Callable[[PosedT], Iterable[PosedT]], rng: random.Random) -> Question | None:
+    """An open question as a multiple choice; None where too few misread diagrams have different answers.
+
+    `misread` gives the question as it is posed of diagrams that differ by one edit.
+    """
+    question = posed.question
+    wrong = _wrong_answers(posed, misread, rng)
+    if wrong is None:
         return None
-    options = [question.answer, *(miss.answer for miss in misses)]
+    options = [question.answer, *wrong]
     rng.shuffle(options)
     letter = string.ascii_uppercase[options.index(question.answer)]
     listed = "\n".join(f"{name}){_set_off(text)}" for name, text in zip(string.ascii_uppercase, options, strict=False))
@@ -46,22 +72,62 @@ def as_choice(question: Question, asked: Asked, near_misses: Iterable[Asked], rn
     )
 
 
-def _different(kind: str, asked: Asked, near_misses: Iterable[Asked]) -> list[Asked]:
-    """The first three near-misses that the grader tells apart from the right answer and from each other."""
-    misses: list[Asked] = []
-    for miss in near_misses:
-        if all(_differ(kind, other, miss) for other in (asked, *misses)):
-            misses.append(miss)
-            if len(misses) == CHOICES - 1:
-                break
-    return misses
+def _wrong_answers(
+    posed: PosedT, misread: Callable[[PosedT], Iterable[PosedT]], rng: random.Random
+) -> list[str] | None:
+    match posed.question.kind:
+        case "count":
+            return _neighbours(int(posed.question.answer), rng)
+        case "function":
+            return _labels(posed, misread(posed), rng)
+    misses = _around(posed, misread, rng)
+    return None if misses is None else [miss.asked.answer for miss in misses]
 
 
-def _differ(kind: str, first: Asked, second: Asked) -> bool:
-    if first.answer == second.answer:
+def _neighbours(number: int, rng: random.Random) -> list[str]:
+    """Three of the four numbers of a row that the right one is somewhere in; nothing is counted of which there is none."""
+    lowest = max(1, number - rng.randrange(CHOICES))
+    return [str(other) for other in range(lowest, lowest + CHOICES) if other != number]
+
+
+def _labels(posed: PosedT, misses: Iterable[PosedT], rng: random.Random) -> list[str]:
+    """Labels that the question offers: those of misread diagrams first, then any."""
+    labels = json.loads(posed.question.gold)["labels"]
+    offered = [label for label in labels if label != posed.question.answer]
+    found = dict.fromkeys(miss.asked.answer for miss in misses if miss.asked.answer in offered)
+    return list(dict.fromkeys([*found, *rng.sample(offered, len(offered))]))[: CHOICES - 1]
+
+
+def _around(posed: PosedT, misread: Callable[[PosedT], Iterable[PosedT]], rng: random.Random) -> list[PosedT] | None:
+    """Three misses that the grader tells apart from the right answer and from each other; None where there are too few.
+
+    All are edits of the diagram, or one is and the others are edits of that one.
+    """
+    if rng.randrange(CHOICES) == 0:
+        misses = list(islice(_different([posed], misread(posed)), CHOICES - 1))
+        return misses if len(misses) == CHOICES - 1 else None
+    for centre in islice(_different([posed], misread(posed)), _MOST_CENTRES):
+        misses = list(islice(_different([posed, centre], misread(centre)), CHOICES - 2))
+        if len(misses) == CHOICES - 2:
+            return [centre, *misses]
+    return None
+
+
+def _different(taken: list[PosedT], misses: Iterable[PosedT]) -> Iterator[PosedT]:
+    """The misses whose answers the grader tells apart from those taken and from each other."""
+    for miss in misses:
+        if all(_differ(other, miss) for other in taken):
+            taken.append(miss)
+            yield miss
+
+
+def _differ(first: PosedT, second: PosedT) -> bool:
+    if first.asked.answer == second.asked.answer:
         return False
+    kind = first.question.kind
     return not any(
-        grade(kind, one.gold, one.answer, other.answer).correct for one, other in ((first, second), (second, first))
+        grade(kind, one.asked.gold, one.asked.answer, other.asked.answer).correct
+        for one, other in ((first, second), (second, first))
     )
 
 

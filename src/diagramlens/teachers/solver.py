@@ -8,11 +8,11 @@ a few thousand are in memory at a time, however many there are.
 from __future__ import annotations
 
 import multiprocessing
-import random
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -29,7 +29,6 @@ from diagramlens.domains.circuits.questions import (
     random_for,
     worked_answer,
 )
-from diagramlens.domains.circuits.questions.asked import Asked
 from diagramlens.records import Diagram, DiagramLensError, Question, parquet_files, read_table
 from diagramlens.runtime import die_with_parent
 from diagramlens.teachers.choices import as_choice
@@ -68,7 +67,8 @@ class Described:
 class Asking:
     """What to ask of every diagram: `kinds` maps a kind to the number of questions.
 
-    `choices` is the share of them, 0 to 1, that become multiple choices; `reasoning` whether analysis answers show their working.
+    `choices` is the share of them, 0 to 1, that become multiple choices; `reasoning` whether analysis answers show their working;
+    `marked_only` whether voltages and currents are asked of those parts alone whose polarity the picture shows.
     """
 
     kinds: Mapping[str, int]
@@ -76,6 +76,7 @@ class Asking:
     seed: int
     choices: float = 0.0
     reasoning: Reasoning = "none"
+    marked_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,13 @@ def _ask(diagram: Described, asking: Asking, questions: list[Question], verdicts
     if is_block_diagram(diagram.truth):
         posed, skipped = pose_blocks(*of, kinds=asking.kinds, seed=asking.seed)
     else:
-        posed, skipped = pose(*of, kinds=asking.kinds, netlist_form=asking.netlist_form, seed=asking.seed)
+        posed, skipped = pose(
+            *of,
+            kinds=asking.kinds,
+            netlist_form=asking.netlist_form,
+            seed=asking.seed,
+            marked_only=asking.marked_only,
+        )
     choices: Counter[str] = Counter()
     for one in posed:
         chosen = _as_choice(one, asking) if asking.choices else one.question
@@ -171,13 +178,9 @@ def _as_choice(posed: Posed | PosedBlocks, asking: Asking) -> Question | None:
     rng = random_for(asking.seed, posed.question.id, "choice")
     if rng.random() >= asking.choices:
         return posed.question
-    return as_choice(posed.question, posed.asked, _near_misses(posed, rng), rng)
-
-
-def _near_misses(posed: Posed | PosedBlocks, rng: random.Random) -> Iterator[Asked]:
     if isinstance(posed, Posed):
-        return near_misses(posed, rng, most=MOST_EDITS)
-    return near_misses_of_blocks(posed, rng, most=MOST_EDITS)
+        return as_choice(posed, partial(near_misses, rng=rng, most=MOST_EDITS), rng)
+    return as_choice(posed, partial(near_misses_of_blocks, rng=rng, most=MOST_EDITS), rng)
 
 
 def _explained(posed: Posed | PosedBlocks, question: Question) -> Question:

@@ -105,6 +105,6 @@ def test_a_truth_that_is_no_block_diagram_is_refused():
 @pytest.mark.parametrize("kind", ["netlist", "count", "transfer", "dc_gain", "poles"])
 def test_near_misses_answer_the_same_question_about_an_edited_diagram(kind: str):
     (posed,), _ = pose_blocks("d", "g", 5, VALUES, kinds={kind: 1}, seed=3)
-    answers = {asked.answer for asked in near_misses_of_blocks(posed, random.Random(1), most=60)}
+    answers = {miss.asked.answer for miss in near_misses_of_blocks(posed, random.Random(1), most=60)}
     assert len(answers - {posed.asked.answer}) >= 3 or kind == "count"
-    assert all(asked.wordings == kind for asked in near_misses_of_blocks(posed, random.Random(2), most=20))
+    assert all(miss.asked.wordings == kind for miss in near_misses_of_blocks(posed, random.Random(2), most=20))

@@ -24,7 +24,8 @@ from diagramlens.records import DiagramLensError
 DEGRADATIONS = ("clean", "blur", "jpeg", "noise", "rotation", "contrast", "wobble")
 
 _STEEPEST = 3.0  # degrees
-_LETTER = 10.0  # height of the labels, in pixels, for which strengths in pixels are stated
+_LETTER = 10.0  # height of the smallest capitals, in pixels, for which strengths in pixels are stated
+_ROW = 1.7  # what each further row adds to a label's height, in capitals
 
 
 class DegradationError(DiagramLensError):
@@ -54,9 +55,15 @@ def apply(
     _known(name)
     if name == "rotation":
         return _rotated(picture, objects, rng)
-    heights = sorted(shown.label[3] - shown.label[1] for shown in objects if shown.label != shown.box)
-    scale = heights[len(heights) // 2] / _LETTER if heights else 1.0
+    # The smallest label decides, as that one too is to be read.
+    letters = [_letter(shown) for shown in objects if shown.label != shown.box]
+    scale = min(letters) / _LETTER if letters else 1.0
     return _FILTERS[name](picture, scale, rng) if name in _FILTERS else picture, list(objects)
+
+
+def _letter(shown: DrawnObject) -> float:
+    """The height of the capitals of an object's label, in pixels."""
+    return (shown.label[3] - shown.label[1]) / (1.0 + _ROW * (shown.rows - 1))
 
 
 def _known(name: str) -> None:
@@ -65,12 +72,12 @@ def _known(name: str) -> None:
 
 
 def _blurred(picture: Image.Image, scale: float, rng: random.Random) -> Image.Image:
-    return picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.6, 1.15) * scale))
+    return picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.6, 1.0) * scale))
 
 
 def _compressed(picture: Image.Image, scale: float, rng: random.Random) -> Image.Image:
     buffer = io.BytesIO()
-    picture.save(buffer, format="JPEG", quality=rng.randint(14, 45))
+    picture.save(buffer, format="JPEG", quality=rng.randint(20, 45))
     with Image.open(buffer) as stored:
         return stored.convert("RGB")
 
@@ -94,7 +101,7 @@ def _scanned(picture: Image.Image, scale: float, rng: random.Random) -> Image.Im
 def _faded(picture: Image.Image, scale: float, rng: random.Random) -> Image.Image:
     """Ink and paper move towards each other, a third of their distance or more being left."""
     light = rng.uniform(185, 240)
-    dark = light - rng.uniform(75, 125)
+    dark = light - rng.uniform(85, 125)
     ramp = [round(dark + (light - dark) * value / 255) for value in range(256)]
     return picture.point(ramp * 3)
 

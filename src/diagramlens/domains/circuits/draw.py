@@ -1,6 +1,7 @@
-"""Draws a placed circuit: symbols first, then labels where there is room, then voltages' signs and currents' arrows with their names.
+"""Draws a placed circuit: symbols first, then part by part its label where there is room, its voltage's signs, its current's arrow.
 
-A picture costs about two milliseconds; circuitikz takes half a second. The second result of `draw` are the boxes of what was drawn, in
+Where values or many marks are printed, all of these are arranged together (`arrange`). A picture costs about two milliseconds, three
+to ten times as many where it is arranged; circuitikz takes half a second. The second result of `draw` are the boxes of what was drawn, in
 pixels, for detection and for the pretraining's dense targets.
 """
 
@@ -8,34 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
+from typing import NamedTuple
 
 from PIL import Image
 
-from diagramlens.domains.circuits.devices import DeviceSymbol, draw_device
-from diagramlens.domains.circuits.labels import (
-    Place,
-    at_spots,
-    beside,
-    block_box,
-    cheapest,
-    name_between,
-    typeset,
-    write,
-)
+from diagramlens.domains.circuits.arrange import arranged, nearby, read_by_place, type_for
+from diagramlens.domains.circuits.devices import draw_device
+from diagramlens.domains.circuits.labels import Place, at_spots, beside, block_box, cheapest, name_between, write
 from diagramlens.domains.circuits.layout import Islands
-from diagramlens.domains.circuits.marks import arrow_head, barbed_head, minus, plus
 from diagramlens.domains.circuits.objects import DrawnObject
 from diagramlens.domains.circuits.pen import REFERENCE_PITCH, Pen
 from diagramlens.domains.circuits.png import encode_png
 from diagramlens.domains.circuits.scene import Box, Point, Scene, Segment
+from diagramlens.domains.circuits.signs import (
+    beside_lead,
+    draw_arrow,
+    draw_signs,
+    leads_for_arrow,
+    printed_mark,
+    usual_signs,
+)
 from diagramlens.domains.circuits.styles import Style
 from diagramlens.domains.circuits.symbols import Symbol, draw_symbol
 from diagramlens.domains.circuits.terminals import draw_ground, draw_nodes, draw_port, draw_rail, draw_wire
 
 __all__ = ["DrawnObject", "draw", "encode_png", "node_numbers"]
-
-_NEARBY = 70  # units round a symbol within which its labels can come to stand
-_UNNAMED = {"vo", "io"}  # a voltage or current of this name is marked, and its name not printed
 
 
 def draw(scene: Scene, style: Style, pitch: int = REFERENCE_PITCH) -> tuple[Image.Image, list[DrawnObject]]:
@@ -43,7 +41,8 @@ def draw(scene: Scene, style: Style, pitch: int = REFERENCE_PITCH) -> tuple[Imag
 
     `pitch` scales lines and type.
     """
-    pen = Pen(scene.size, style, pitch)
+    unit = pitch / REFERENCE_PITCH
+    pen = Pen(scene.size, type_for(style, unit) if read_by_place(scene) else style, pitch)
     wires = [segment for segment in scene.segments if segment.kind == "W"]
     for wire in wires:
         draw_wire(pen, wire, scene.crossings)
@@ -58,102 +57,106 @@ def draw(scene: Scene, style: Style, pitch: int = REFERENCE_PITCH) -> tuple[Imag
     crowd += [box for device in devices for box in device.ink] + [box for box, _ in (*rails, *ports)] + marks
     crowd += [pen.line_box(wire.start, wire.end) for wire in wires]
     crowd += [box for part in parts for box in _leads(pen, part)]
-    objects = [_label_part(pen, part, crowd) for part in parts]
-    objects += [_label_device(pen, device, crowd) for device in devices]
-    for named, kind in ((zip(scene.rails, rails, strict=True), "rail"), (zip(scene.ports, ports, strict=True), "port")):
-        for thing, (box, places) in named:
-            objects.append(DrawnObject(thing.name, kind, box, _write(pen, places, crowd)))
+    others = [
+        _Other(
+            device.device.name,
+            device.device.kind,
+            device.box,
+            at_spots(pen, device.spots, device.device.label or device.device.name),
+        )
+        for device in devices
+    ]
+    others += [_Other(rail.name, "rail", *drawn) for rail, drawn in zip(scene.rails, rails, strict=True)]
+    others += [_Other(port.name, "port", *drawn) for port, drawn in zip(scene.ports, ports, strict=True)]
+    label = _label_by_place if read_by_place(scene) else _label_in_turn
+    objects = label(pen, parts, others, crowd)
     return pen.picture(), objects + grounds
+
+
+class _Other(NamedTuple):
+    """A device, rail or port once drawn, and the places of its label."""
+
+    name: str
+    kind: str
+    box: Box
+    places: list[Place]
+
+
+def _label_in_turn(pen: Pen, parts: Sequence[Symbol], others: Sequence[_Other], crowd: list[Box]) -> list[DrawnObject]:
+    """Write what stands beside each symbol, one after the other."""
+    objects = [_label_part(pen, part, crowd) for part in parts]
+    for other in others:
+        _, place = cheapest(pen, other.places, nearby(pen, block_box(pen, other.places[0]), crowd))
+        crowd.append(write(pen, place))
+        objects.append(DrawnObject(other.name, other.kind, other.box, crowd[-1], len(place.rows)))
+    return objects
+
+
+def _label_by_place(
+    pen: Pen, parts: Sequence[Symbol], others: Sequence[_Other], crowd: Sequence[Box]
+) -> list[DrawnObject]:
+    """Write what stands beside the symbols once everything has found its place."""
+    found, places = arranged(pen, parts, [other.places for other in others], crowd)
+    objects = []
+    for part, beside_it in zip(parts, found, strict=True):
+        if beside_it.signs is not None:
+            draw_signs(pen, part, beside_it.signs)
+        if beside_it.arrow is not None:
+            draw_arrow(pen, part, beside_it.arrow)
+        name, kind, label = part.segment.name, part.segment.kind, beside_it.label
+        objects.append(DrawnObject(name, kind, part.box, write(pen, label), len(label.rows)))
+        for mark in (beside_it.voltage, beside_it.current):
+            if mark is not None:
+                write(pen, mark)
+    for other, place in zip(others, places, strict=True):
+        objects.append(DrawnObject(other.name, other.kind, other.box, write(pen, place), len(place.rows)))
+    return objects
 
 
 def _label_part(pen: Pen, part: Symbol, crowd: list[Box]) -> DrawnObject:
     """Write what stands beside a part: its label, its voltage, its current. Adds their boxes to the crowd."""
-    segment, near = part.segment, _near(pen, part.box, crowd)
-    printed = f"{segment.label or segment.name} {segment.control}".rstrip()
-    named = segment.voltage if segment.voltage not in _UNNAMED else ""
-    place = _best_place(pen, part, printed, named, near)
+    segment, near = part.segment, nearby(pen, part.box, crowd)
+    place = _best_place(pen, part, printed_mark(segment.voltage), near)
     written = [write(pen, place)]
     if segment.voltage:
-        written += _voltage(pen, part, -place.side, named, [*near, *written])
+        written += _voltage(pen, part, -place.side, [*near, *written])
     if segment.current:
         written += _current(pen, part, [*near, *written])
     crowd += written
-    return DrawnObject(segment.name, segment.kind, part.box, written[0])
+    return DrawnObject(segment.name, segment.kind, part.box, written[0], len(place.rows))
 
 
-def _best_place(pen: Pen, part: Symbol, printed: str, voltage: str, near: Sequence[Box]) -> Place:
+def _best_place(pen: Pen, part: Symbol, voltage: str, near: Sequence[Box]) -> Place:
     """The place of a part's label, on the side that leaves the other for the name of its voltage where it has one."""
     if not voltage:
-        return beside(pen, part, printed, near)[1]
+        return beside(pen, part, part.segment.printed, near)[1]
     found = []
     for side in (1.0, -1.0):
         opposite, _ = cheapest(pen, name_between(pen, part, voltage, -side), near)
-        price, place = beside(pen, part, printed, near, (side,))
+        price, place = beside(pen, part, part.segment.printed, near, (side,))
         found.append((price + opposite, place))
     return min(found, key=itemgetter(0))[1]
 
 
-def _voltage(pen: Pen, part: Symbol, side: float, name: str, near: Sequence[Box]) -> list[Box]:
-    """+ and - beside the leads, + at the first terminal, and the name between them; the boxes they take."""
-    away, aside = max(part.reach + 4 * pen.unit, 11 * pen.unit), side * 7 * pen.unit
-    boxes = [plus(pen, part.frame.at(-away, aside)), minus(pen, part.frame.at(away, aside))]
-    if name:
+def _voltage(pen: Pen, part: Symbol, side: float, near: Sequence[Box]) -> list[Box]:
+    """+ and - beside the leads, and their name between them; the boxes they take."""
+    boxes = draw_signs(pen, part, usual_signs(pen, part, side))
+    if name := printed_mark(part.segment.voltage):
         _, place = cheapest(pen, name_between(pen, part, name, side), [*near, *boxes])
         boxes.append(write(pen, place))
     return boxes
 
 
 def _current(pen: Pen, part: Symbol, near: Sequence[Box]) -> list[Box]:
-    """An arrow on a lead, from the first terminal to the second, and its name beside it; the boxes they take."""
-    frame, name = part.frame, part.segment.current
-    room = (frame.length / 2 - (5.8 * pen.unit if pen.style.nodes == "numbers" else 2.0 * pen.unit) + part.reach) / 2
-    # The european current source has its own arrow on the lead behind it.
-    leads = [-room] if part.segment.kind in "IGF" and pen.style.name == "european" else [-room, room]
-    found: list[tuple[float, float, Place | None]] = []
-    for lead in leads:
-        if name in _UNNAMED:
-            found.append((0.0, lead, None))
-            continue
-        places = list(_beside_lead(pen, part, lead, name))
-        price, place = cheapest(pen, places, near)
-        found.append((price, lead, place))
-    _, lead, best = min(found, key=itemgetter(0))
-    tip = frame.at(lead + 3.2 * pen.unit)
-    if pen.style.name == "textbook":
-        barbed_head(pen, tip, frame.along)
-    else:
-        arrow_head(pen, tip, frame.along, width=3.4 if pen.style.name == "american" else 2.6)
-    return [] if best is None else [write(pen, best)]
-
-
-def _beside_lead(pen: Pen, part: Symbol, lead: float, name: str) -> Iterator[Place]:
-    (mx, my), level = part.frame.at(lead), part.frame.level
-    for scale, price in ((0.9, 0.0), (0.82, 2.0)):
-        for side in (1.0, -1.0):
-            for farther in (0.0, 4.0):
-                x, y = part.frame.at(lead, side * (6.0 + farther) * pen.unit)
-                anchor = ("mb" if y < my else "mt") if level else ("lm" if x > mx else "rm")
-                yield Place((typeset(pen.style, name, scale),), (x, y), anchor, price + farther / 2, side)
-
-
-def _label_device(pen: Pen, symbol: DeviceSymbol, crowd: list[Box]) -> DrawnObject:
-    device = symbol.device
-    places = at_spots(pen, symbol.spots, device.label or device.name)
-    return DrawnObject(device.name, device.kind, symbol.box, _write(pen, places, crowd))
-
-
-def _write(pen: Pen, places: Sequence[Place], crowd: list[Box]) -> Box:
-    """Write a label at the cheapest of some places and add its box to the crowd."""
-    _, place = cheapest(pen, places, _near(pen, block_box(pen, places[0]), crowd))
-    crowd.append(write(pen, place))
-    return crowd[-1]
-
-
-def _near(pen: Pen, box: Box, crowd: Sequence[Box]) -> list[Box]:
-    """The boxes of the crowd that a label of what fills `box` could come upon."""
-    reach = round(_NEARBY * pen.unit)
-    left, top, right, bottom = box[0] - reach, box[1] - reach, box[2] + reach, box[3] + reach
-    return [o for o in crowd if o[0] < right and left < o[2] and o[1] < bottom and top < o[3]]
+    """An arrow on a lead and its name beside it; the boxes they take."""
+    name, leads = printed_mark(part.segment.current), leads_for_arrow(pen, part)
+    if not name:
+        draw_arrow(pen, part, leads[0])
+        return []
+    found = [(*cheapest(pen, list(beside_lead(pen, part, lead, name)), near), lead) for lead in leads]
+    _, place, lead = min(found, key=itemgetter(0))
+    draw_arrow(pen, part, lead)
+    return [write(pen, place)]
 
 
 def _leads(pen: Pen, part: Symbol) -> list[Box]:

@@ -7,7 +7,7 @@ smaller type.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -17,13 +17,14 @@ from diagramlens.domains.circuits.styles import Style
 from diagramlens.domains.circuits.symbols import Symbol
 
 Rows = tuple[tuple[Run, ...], ...]
+Toll = Callable[[Box], float]
 
 _ROW = 1.22  # from row to row, in type sizes
 _GAP = 3.0  # between a symbol and its label, in units
 _SMALL, _SMALLEST = 0.82, 0.7
 _USUAL = (0.0, -6.0, 6.0)  # how far along its part a label may stand, in units
 _ANYWHERE = (*_USUAL, -12.0, 12.0, -18.0, 18.0)
-_ENOUGH = 6.0  # a place that costs more than this covers something
+ENOUGH = 6.0  # a place that costs more than this covers something
 # Price, scale, whether in two rows, how much farther out: what is tried for a label that finds no room, the most usual first.
 _MAKESHIFTS = sorted(
     (price + (1.0 if two_rows else 0.0) + 1.5 * farther, scale, two_rows, farther)
@@ -77,6 +78,12 @@ def write(pen: Pen, place: Place) -> Box:
     return _moved(box, dx, dy)
 
 
+def place_box(pen: Pen, place: Place) -> Box:
+    """The box that `write` would return, without writing."""
+    box = block_box(pen, place)
+    return _moved(box, *_push(pen, box))
+
+
 def _push(pen: Pen, box: Box) -> tuple[int, int]:
     """How far a box must move to the right and down to lie in the picture."""
     left, top, right, bottom = box
@@ -96,8 +103,11 @@ def _set(pen: Pen, place: Place) -> Iterator[tuple[Spot, str, tuple[Run, ...]]]:
         yield (x, y + (k - below) * step), place.anchor, row
 
 
-def cheapest(pen: Pen, places: Iterable[Place], crowd: Sequence[Box]) -> tuple[float, Place]:
-    """The best place and its price: the square pixels it covers, how far it is pushed into the picture, and its own price."""
+def cheapest(pen: Pen, places: Iterable[Place], crowd: Sequence[Box], toll: Toll | None = None) -> tuple[float, Place]:
+    """The best place and its price: the square pixels it covers, how far it is pushed into the picture, and its own price.
+
+    `toll` says what else the box of a place costs.
+    """
     found: tuple[float, Place] | None = None
     for place in sorted(places, key=_price):
         if found is not None and place.price >= found[0]:
@@ -108,6 +118,8 @@ def cheapest(pen: Pen, places: Iterable[Place], crowd: Sequence[Box]) -> tuple[f
         # Written out, as most of the time that labels take is spent here.
         covered = [o for o in crowd if o[0] < right and left < o[2] and o[1] < bottom and top < o[3]]
         price = place.price + abs(dx) + abs(dy) + sum(overlap(box, other) for other in covered)
+        if toll is not None and (found is None or price < found[0]):
+            price += toll(box)
         if found is None or price < found[0]:
             found = price, place
     assert found is not None, "no place was offered"
@@ -118,7 +130,12 @@ _price = itemgetter(Place._fields.index("price"))
 
 
 def beside(
-    pen: Pen, part: Symbol, text: str, crowd: Sequence[Box], sides: Sequence[float] = (1.0, -1.0)
+    pen: Pen,
+    part: Symbol,
+    text: str,
+    crowd: Sequence[Box],
+    sides: Sequence[float] = (1.0, -1.0),
+    toll: Toll | None = None,
 ) -> tuple[float, Place]:
     """The best place of a part's label and its price: on one of `sides` of its middle or slid a little, long labels also in two rows.
 
@@ -129,16 +146,15 @@ def beside(
     if halves is not None:
         # One row is usual over a level part, two beside an upright one, as there is room.
         places += _beside(pen, part, _two_rows(pen.style, halves), 3.0 if part.frame.level else -0.5, sides, (0.0,))
-    found = cheapest(pen, places, crowd)
+    found = cheapest(pen, places, crowd, toll)
     for price, scale, two_rows, farther in _MAKESHIFTS:
-        if found[0] <= max(price, _ENOUGH):
+        if found[0] <= max(price, ENOUGH):
             break
         if two_rows and halves is None:
             continue
         rows = _two_rows(pen.style, halves, scale) if two_rows and halves else (typeset(pen.style, text, scale),)
-        found = min(
-            found, cheapest(pen, _beside(pen, part, rows, price, sides, _ANYWHERE, farther), crowd), key=itemgetter(0)
-        )
+        places = _beside(pen, part, rows, price, sides, _ANYWHERE, farther)
+        found = min(found, cheapest(pen, places, crowd, toll), key=itemgetter(0))
     return found
 
 

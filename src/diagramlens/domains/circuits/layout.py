@@ -89,11 +89,13 @@ class Islands:
 def scene(layout: Layout, pitch: int, rng: random.Random) -> Scene:
     """Give every junction its pixel: unequal rows and columns about `pitch` apart, half a pitch of margin around.
 
-    Both sides of the picture are multiples of 28 (a merged patch of Qwen2-VL) where pitch is, so that no processor has to resize it.
+    Where values are printed the margins left and right are twice as wide, as those of the outer uprights stand there. Both sides of the
+    picture are multiples of 28 (a merged patch of Qwen2-VL) where pitch is, so that no processor has to resize it.
     """
     junctions = layout.junctions
     cell = max(14, pitch // 2)
-    columns, width = _rule({column for _, column in junctions}, pitch, cell, rng)
+    side = 2 * cell if any(part.label for part in layout.segments) else cell
+    columns, width = _rule({column for _, column in junctions}, pitch, side, rng)
     rows, height = _rule({row for row, _ in junctions}, pitch, cell, rng)
 
     def at(junction: Junction) -> Point:
@@ -155,12 +157,14 @@ def box_of(corners: tuple[tuple[int, int], ...]) -> tuple[int, int, int, int]:
     return min(first), min(second), max(first), max(second)
 
 
-def _rule(used: set[int], pitch: int, cell: int, rng: random.Random) -> tuple[dict[int, int], int]:
+def _rule(used: set[int], pitch: int, margin: int, rng: random.Random) -> tuple[dict[int, int], int]:
     """Pixel of each used row or column, and the length of that side of the picture."""
     lines = sorted(used)
     gaps = [rng.randint(pitch - pitch // 9, pitch - pitch // 28) for _ in lines[1:]]
-    length = -(-(len(gaps) * pitch + 2 * cell) // 28) * 28 if pitch % 28 == 0 else len(gaps) * pitch + 2 * cell
-    position = cell + rng.randint(0, length - 2 * cell - sum(gaps))
+    length = len(gaps) * pitch + 2 * margin
+    if pitch % 28 == 0:
+        length = -(-length // 28) * 28
+    position = margin + rng.randint(0, length - 2 * margin - sum(gaps))
     pixels = {lines[0]: position}
     for line, gap in zip(lines[1:], gaps, strict=True):
         position += gap

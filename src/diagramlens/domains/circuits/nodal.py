@@ -7,7 +7,7 @@ supernode), with the voltage that each fixes as an equation beside it. A source 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from diagramlens.domains.circuits.formula import LAPLACE
@@ -65,13 +65,17 @@ def nodal_equation(netlist: Netlist, node: str, *, called: Callable[[str], str] 
     return _Writer(circuit, called).current_law((here,))
 
 
-def nodal_equations(netlist: Netlist, *, called: Callable[[str], str] = voltage_name) -> tuple[NodalEquation, ...]:
+def nodal_equations(
+    netlist: Netlist, *, called: Callable[[str], str] = voltage_name, currents: Collection[str] = ()
+) -> tuple[NodalEquation, ...]:
     """As many equations as unknowns: the current law of every node or supernode but the reference's, then each fixed voltage.
 
+    The parts named in `currents`, each of which fixes a voltage, have unknown currents of their own in them, called by `current_name`.
     Raises SolveError as `nodal_equation` does for names that collide.
     """
     circuit, _ = _prepared(netlist)
     writer = _Writer(circuit, called)
+    writer.controlling |= set(currents)
     fixing = [part for part in circuit.parts if part.kind in _FIXES_A_VOLTAGE]
     joined = [part.nodes[:2] for part in fixing if part.name not in writer.controlling]
     component = components(joined, circuit.nodes)

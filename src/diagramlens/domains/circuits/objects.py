@@ -41,6 +41,7 @@ class DrawnObject:
     kind: str
     box: Box
     label: Box
+    rows: int = 1  # of its label
 
     def record(self) -> dict[str, object]:
         """The object as the diagram's row keeps it."""

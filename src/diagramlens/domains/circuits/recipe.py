@@ -23,6 +23,17 @@ class LevelSizes:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """Shares, 0 to 1, of the R, L and C of levels 0 to 4 that are marked besides those a circuit marks in any case.
+
+    `voltage` by + and -, `current` by an arrow.
+    """
+
+    voltage: float
+    current: float
+
+
+@dataclass(frozen=True)
 class CircuitRecipe:
     """Weights and sizes by level; weights of shapes, of one, two or three sources, of labels, degradations and styles.
 
@@ -34,6 +45,7 @@ class CircuitRecipe:
     sources: tuple[float, float, float]
     crossings: float
     labels: Mapping[str, float]
+    marks: Marks
     degradations: Mapping[str, float]
     styles: Mapping[str, float]
     pitch: int
@@ -48,6 +60,7 @@ class CircuitRecipe:
             sources=(content["sources"]["one"], content["sources"]["two"], content["sources"]["three"]),
             crossings=content["crossings"],
             labels=content["labels"],
+            marks=Marks(content["marks"]["voltage"], content["marks"]["current"]),
             degradations=content["degradations"],
             styles=content["styles"],
             pitch=content["pitch"],

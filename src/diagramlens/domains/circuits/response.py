@@ -91,7 +91,7 @@ class Response:
         the largest there is (band-pass). Raises SolveError where the gain is nowhere bounded or nowhere falls so far.
         """
         above, below = _squared(self.above), _squared(self.below)
-        reference = max(self.dc_gain() ** 2, self.hf_gain() ** 2) or _peak(above, below)
+        reference = self._flat_squared() or _peak(above, below)
         if not reference:
             raise SolveError("the transfer function is zero, so there is no cut-off frequency")
         half = fmpq(reference.numerator, 2 * reference.denominator)
@@ -100,6 +100,20 @@ class Response:
             raise SolveError("the gain nowhere falls to the pass band's over √2, so there is no cut-off frequency")
         with _precision():
             return tuple(_decimal(omega_squared.sqrt() / (2 * arb.pi())) for omega_squared in crossings)
+
+    def peaks_above_pass_band(self) -> bool:
+        """Whether the gain rises to √2 times the larger of those at DC and at high frequencies: then "3 dB below" is in doubt.
+
+        Decided exactly: |H|² − 2·|H(end)|² changes its sign at a positive root of a polynomial in ω², whose roots are isolated. False
+        where both gains are zero, for the peak is the pass band then. Raises SolveError where one of them is unbounded.
+        """
+        reference = self._flat_squared()
+        double = fmpq(2 * reference.numerator, reference.denominator)
+        return bool(reference) and bool(_positive_roots(_squared(self.above) - double * _squared(self.below)))
+
+    def _flat_squared(self) -> Fraction:
+        """The larger of the squared gains at DC and at high frequencies."""
+        return max(self.dc_gain() ** 2, self.hf_gain() ** 2)
 
     def bode(self, hertz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Magnitudes in dB and phases in degrees at each frequency; the phase runs on over ±180° instead of jumping."""

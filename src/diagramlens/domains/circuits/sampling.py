@@ -21,6 +21,7 @@ from diagramlens.domains.circuits.amplifiers import place_amplifier
 from diagramlens.domains.circuits.blocks.sampling import BlockPicture, sample_blocks
 from diagramlens.domains.circuits.draw import draw
 from diagramlens.domains.circuits.layout import Layout, scene
+from diagramlens.domains.circuits.marking import marked
 from diagramlens.domains.circuits.netlist import parse_netlist, topology_group
 from diagramlens.domains.circuits.networks import Kind, place_network
 from diagramlens.domains.circuits.objects import DrawnObject
@@ -76,6 +77,7 @@ def sample_circuit(recipe: CircuitRecipe, rng: random.Random) -> Circuit | Block
         return sample_blocks(recipe.levels[level].parts, rng, recipe.pitch)
     stream = random.Random(f"{seed} labels")
     layout = labelled(_placed(level, recipe, seed, rng), _choose(recipe.labels, stream), stream)
+    layout = marked(layout, recipe.marks, random.Random(f"{seed} marks"))
     drawn = scene(layout, recipe.pitch, rng)
     return Circuit(level, layout.shape, drawn, schematic(drawn), recipe.pitch)
 

@@ -34,6 +34,11 @@ class Segment:
     )
     control: str = ""
 
+    @property
+    def printed(self) -> str:
+        """What stands beside it: its label or name, and what rules it."""
+        return f"{self.label or self.name} {self.control}".rstrip()
+
 
 @dataclass(frozen=True)
 class Device:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from diagramlens.domains.circuits.blocks.edits import edits
@@ -112,12 +112,12 @@ def pose_blocks(
     return [PosedBlocks(question, diagram, subject, asked) for question, subject, asked in posed], skipped
 
 
-def near_misses_of_blocks(posed: PosedBlocks, rng: random.Random, *, most: int) -> Iterator[Asked]:
+def near_misses_of_blocks(posed: PosedBlocks, rng: random.Random, *, most: int) -> Iterator[PosedBlocks]:
     """The same question answered for up to `most` diagrams that differ by one edit; some are right all the same."""
     for edited in islice(edits(posed.diagram, rng), most):
         asked = _answer(posed.question.kind, edited, posed.subject)
         if not isinstance(asked, str):
-            yield asked
+            yield replace(posed, diagram=edited, asked=asked)
 
 
 def _subjects(kind: str, diagram: BlockDiagram, rng: random.Random) -> list[BlockSubject] | list[str]:

@@ -44,13 +44,17 @@ def ask(
     kinds: Mapping[str, int],
     netlist_form: NetlistForm,
     seed: int,
+    marked_only: bool = False,
 ) -> list[Question]:
     """The questions about one diagram, up to `kinds[kind]` of each kind.
 
-    Those of a kind depend on `seed`, `diagram_id` and the truth alone, not on what else is asked.
+    Those of a kind depend on `seed`, `diagram_id` and the truth alone, not on what else is asked. With `marked_only` voltages and
+    currents are asked of those parts alone whose polarity the picture shows.
     Raises NetlistError where the truth is no netlist, QuestionError for an unknown kind.
     """
-    return ask_and_count(diagram_id, group, level, truth, kinds=kinds, netlist_form=netlist_form, seed=seed)[0]
+    return ask_and_count(
+        diagram_id, group, level, truth, kinds=kinds, netlist_form=netlist_form, seed=seed, marked_only=marked_only
+    )[0]
 
 
 def ask_and_count(
@@ -62,9 +66,12 @@ def ask_and_count(
     kinds: Mapping[str, int],
     netlist_form: NetlistForm,
     seed: int,
+    marked_only: bool = False,
 ) -> tuple[list[Question], Counter[str]]:
     """As `ask`, and how many questions of each kind could not be asked, and why (`"voltage: …"` → number)."""
-    posed, skipped = pose(diagram_id, group, level, truth, kinds=kinds, netlist_form=netlist_form, seed=seed)
+    posed, skipped = pose(
+        diagram_id, group, level, truth, kinds=kinds, netlist_form=netlist_form, seed=seed, marked_only=marked_only
+    )
     return [one.question for one in posed], skipped
 
 
@@ -75,7 +82,7 @@ def worked_answer(posed: Posed, answer: str, result: str = "") -> str:
     return answer if working is None else worked(working, answer, result)
 
 
-def near_misses(posed: Posed, rng: random.Random, *, most: int) -> Iterator[Asked]:
+def near_misses(posed: Posed, rng: random.Random, *, most: int) -> Iterator[Posed]:
     """The same question answered for up to `most` circuits that differ by one edit; some are right all the same.
 
     Now and then it is the circuit as it is, read in the other polarity.
@@ -87,7 +94,7 @@ def near_misses(posed: Posed, rng: random.Random, *, most: int) -> Iterator[Aske
         circuit, about = (posed.circuit, turned) if rng.random() < TURNED else (edited, subject)
         asked = kind.answer(circuit, about)
         if not isinstance(asked, str):
-            yield asked
+            yield replace(posed, circuit=circuit, subject=about, asked=asked)
 
 
 def pose(
@@ -99,12 +106,13 @@ def pose(
     kinds: Mapping[str, int],
     netlist_form: NetlistForm,
     seed: int,
+    marked_only: bool = False,
 ) -> tuple[list[Posed], Counter[str]]:
     """As `ask_and_count`, each question with what it was made from."""
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown:
         raise QuestionError(f"circuits have no questions of kind {unknown[0]!r}; they have: {', '.join(KINDS)}")
-    circuit = read_circuit(truth, netlist_form)
+    circuit = read_circuit(truth, netlist_form, marked_only=marked_only)
     asking = Asking(
         subjects=lambda kind, rng: TABLE[kind].subjects(circuit, rng),
         answer=lambda kind, subject: TABLE[kind].answer(circuit, subject),

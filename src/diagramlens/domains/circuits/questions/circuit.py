@@ -41,11 +41,15 @@ NODES_PRINTED = "label_nodes=all"
 
 @dataclass(frozen=True)
 class Circuit:
-    """A circuit to ask about. `nameless`: the names that were given here to parts whose labels show none."""
+    """A circuit to ask about. `nameless`: the names that were given here to parts whose labels show none.
+
+    `marked_only`: whether voltages and currents are asked of those parts alone whose polarity the picture shows.
+    """
 
     drawn: Netlist
     form: NetlistForm
     nameless: tuple[str, ...] = ()
+    marked_only: bool = False
     _formulas: dict[tuple[str, str, str, bool], Formula | SolveError] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -127,7 +131,7 @@ class Circuit:
 
     def with_parts(self, parts: tuple[Part, ...]) -> Circuit:
         """The circuit with other parts, drawn and labelled the same way, nothing solved yet."""
-        return Circuit(replace(self.drawn, parts=parts), self.form, self.nameless)
+        return Circuit(replace(self.drawn, parts=parts), self.form, self.nameless, self.marked_only)
 
     def with_values(self, values: Mapping[str, str]) -> Circuit:
         """The circuit with other values of some parts, by name."""
@@ -136,14 +140,10 @@ class Circuit:
         )
 
 
-def read_circuit(truth: str, form: NetlistForm) -> Circuit:
+def read_circuit(truth: str, form: NetlistForm, *, marked_only: bool = False) -> Circuit:
     """Read a truth; parts whose names are not printed are named in reading order. Raises NetlistError."""
-    return Circuit(*_named(parse_netlist(truth), form))
-
-
-def _named(drawn: Netlist, form: NetlistForm) -> tuple[Netlist, NetlistForm, tuple[str, ...]]:
-    named, nameless = number_the_nameless(drawn)
-    return named, form, nameless
+    named, nameless = number_the_nameless(parse_netlist(truth))
+    return Circuit(named, form, nameless, marked_only)
 
 
 def number_nodes(drawn: Netlist) -> Netlist:

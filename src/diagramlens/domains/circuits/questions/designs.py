@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 from diagramlens.domains.circuits.netlist import value_of
 from diagramlens.domains.circuits.questions.asked import Asked, Kind, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit
-from diagramlens.domains.circuits.questions.frequencies import time_constant
+from diagramlens.domains.circuits.questions.frequencies import time_constant, working_time_constant
 from diagramlens.domains.circuits.questions.notes import given, number_notes
 from diagramlens.domains.circuits.questions.polarity import CURRENT, VOLTAGE, called, flow, positive_end
 from diagramlens.domains.circuits.questions.quantities import (
@@ -28,8 +29,10 @@ from diagramlens.domains.circuits.questions.quantities import (
 )
 from diagramlens.domains.circuits.questions.roots import response_to
 from diagramlens.domains.circuits.questions.steady_state import subjects as steady_subjects
-from diagramlens.domains.circuits.questions.transfers import path_slots
+from diagramlens.domains.circuits.questions.steady_state import working as steady_working
+from diagramlens.domains.circuits.questions.transfers import path_slots, path_working
 from diagramlens.domains.circuits.questions.transfers import subjects as transfer_subjects
+from diagramlens.domains.circuits.questions.working import Working
 from diagramlens.domains.circuits.solve import SolveError
 
 WORDINGS = {
@@ -196,4 +199,26 @@ def _angular_cutoff(circuit: Circuit, goal: Subject) -> Fraction | None:
     return Fraction(response.below[0], response.below[1])
 
 
-KIND = Kind("design", WORDINGS, subjects, answer)
+def working(circuit: Circuit, subject: Subject) -> Working | None:
+    """The equations for what is specified, and what it is to be; the chosen part has no value yet."""
+    quantity = _working_of_quantity(circuit, subject)
+    if quantity is None:
+        return None
+    shown = tuple(replace(part, value=None) if part.name == subject.design else part for part in circuit.merged.parts)
+    spec = _spec_text(Fraction(subject.value), _SPEC_UNITS[subject.form])
+    relation = "has fallen by 3 dB at" if subject.form == "cutoff" else "is"
+    sought = f"{subject.design} such that {quantity.sought} {relation} {spec}"
+    return replace(quantity, sought=sought, shown=replace(circuit.merged, parts=shown))
+
+
+def _working_of_quantity(circuit: Circuit, goal: Subject) -> Working | None:
+    match goal.form:
+        case "time_constant":
+            return working_time_constant(circuit, goal)
+        case "gain" | "cutoff":
+            return path_working(circuit, goal)
+        case _:
+            return steady_working(goal.form, circuit, replace(goal, form=""))
+
+
+KIND = Kind("design", WORDINGS, subjects, answer, working)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
@@ -15,7 +16,8 @@ from diagramlens.domains.circuits.questions.notes import given, number_notes
 from diagramlens.domains.circuits.questions.quantities import gold_value, quantity_text
 from diagramlens.domains.circuits.questions.roots import numeric_subjects, response_to
 from diagramlens.domains.circuits.questions.transfers import path_slots, path_working
-from diagramlens.domains.circuits.solve import SolveError
+from diagramlens.domains.circuits.questions.working import TEST_SOURCE, Working, driven_by_test_current
+from diagramlens.domains.circuits.solve import SolveError, symbol_of
 
 CUTOFF_WORDINGS = {
     "cutoff": (
@@ -39,6 +41,8 @@ def answer_cutoff(circuit: Circuit, subject: Subject) -> Asked | str:
         response = response_to(circuit, subject)
         if any(pole.real >= 0 for pole in response.poles):
             return "nothing settles"
+        if response.peaks_above_pass_band():
+            return "a gain that peaks 3 dB above the pass band"
         found = response.cutoffs()
     except SolveError:
         return "no cut-off frequency"
@@ -77,6 +81,18 @@ def answer_time_constant(circuit: Circuit, subject: Subject) -> Asked | str:
     return Asked("time_constant", {"given": given(circuit)}, quantity_text(seconds, "s"), gold, number_notes(circuit))
 
 
+def working_time_constant(circuit: Circuit, subject: Subject) -> Working | None:
+    """The equations with a test current in the place of the capacitor or inductor, all sources being zero."""
+    (store,) = (part for part in circuit.symbolic.parts if part.kind in "LC")
+    driven = driven_by_test_current(circuit.symbolic, store.name, "", [source.name for source in circuit.sources])
+    if driven is None:
+        return None
+    name, resistance = symbol_of(store), driven.sought
+    sought = f"{name}*({resistance})" if store.kind == "C" else f"{name}/({resistance})"
+    remark = f"All sources are zero, and a test current {TEST_SOURCE} in the place of {store.name} sees the resistance that it sees."
+    return replace(driven, sought=sought, shown=circuit.merged, remark=remark)
+
+
 def time_constant(netlist: Netlist) -> Fraction:
     """Seconds of a circuit with one capacitor or inductor. Raises SolveError where it sees no positive resistance."""
     stores = [part for part in netlist.parts if part.kind in "LC"]
@@ -100,6 +116,8 @@ CUTOFF_KIND = Kind(
     CUTOFF_WORDINGS,
     numeric_subjects,
     answer_cutoff,
-    partial(path_working, of="where {} has fallen by 3 dB"),
+    partial(path_working, of="where {} has fallen by 3 dB", valued=True),
 )
-TIME_CONSTANT_KIND = Kind("analysis", TIME_CONSTANT_WORDINGS, subjects_time_constant, answer_time_constant)
+TIME_CONSTANT_KIND = Kind(
+    "analysis", TIME_CONSTANT_WORDINGS, subjects_time_constant, answer_time_constant, working_time_constant
+)

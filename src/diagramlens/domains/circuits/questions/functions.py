@@ -2,7 +2,12 @@
 
 A label is given only where it holds for all positive values of the parts: which powers of s occur above and below, which signs their
 coefficients have, and identities between them. A low-pass has a constant above and a constant in its denominator; a high-pass the highest
-power alone above; an all-pass has the denominator at -s above. What is none of these has no name here and is not asked about.
+power alone above; an all-pass has the denominator at -s above. What is none of these has no name here and is not asked about: nor is a
+part straight across the source (a gain of 1 or -1 is no divider), a filter whose signs depend on the values (it may grow without bound),
+nor an amplifier whose source has its positive end at ground, which inverts what the circuit does not.
+
+Of the labels offered just one is right. An active high-pass is an inverting amplifier too, and a passive one a divider: where the gain
+depends on the frequency, the names of what treats all frequencies alike are not offered.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from diagramlens.domains.circuits.formula import Formula, Term
 from diagramlens.domains.circuits.netlist import OPAMP
 from diagramlens.domains.circuits.questions.asked import Asked, Kind, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit
+from diagramlens.domains.circuits.questions.nodes import GROUND
 from diagramlens.domains.circuits.questions.notes import symbol_notes
 from diagramlens.domains.circuits.questions.transfers import output_nodes, path_slots
 from diagramlens.domains.circuits.questions.transfers import subjects as transfer_subjects
@@ -34,6 +40,14 @@ LABELS = (
     "all-pass filter",
     "lead network",
     "lag network",
+)
+# What has the same gain at all frequencies.
+FLAT = ("voltage divider", "inverting amplifier", "non-inverting amplifier", "voltage follower")
+# Two labels of which the first is a special case of the second, so that both would be right: one of them is offered.
+_ALIKE = (
+    ("voltage follower", "non-inverting amplifier"),
+    ("integrator", "low-pass filter"),
+    ("differentiator", "high-pass filter"),
 )
 WORDINGS = {
     "function": (
@@ -64,12 +78,16 @@ def answer(circuit: Circuit, subject: Subject) -> Asked | str:
     if not passive and not _is_output(circuit, subject):
         return "no output of an amplifier"
     label = function_of(formula, passive=passive)
-    if label is None:
+    if label is None or (label == "voltage follower" and not _opamps(circuit)):
         return "no name for what the circuit does"
-    slots = path_slots(circuit, subject) | {"labels": ", ".join(LABELS)}
+    if label.endswith("inverting amplifier") and circuit.symbolic.part(subject.source).nodes[1] != GROUND:
+        return "an amplifier whose source is not upright on ground"
+    # The same for the same question, whatever else is asked: what is offered is part of the question, and not of how it is worded.
+    labels = offered(label, random.Random(f"{circuit.symbolic_text} {subject}"))
+    slots = path_slots(circuit, subject) | {"labels": ", ".join(labels)}
     gold = {
         "label": label,
-        "labels": list(LABELS),
+        "labels": labels,
         "source": subject.source,
         "across": subject.part,
         "plus": subject.plus,
@@ -78,12 +96,29 @@ def answer(circuit: Circuit, subject: Subject) -> Asked | str:
     return Asked("function", slots, label, gold, symbol_notes(circuit))
 
 
+def offered(label: str, rng: random.Random) -> list[str]:
+    """The right label and others that are wrong for such a circuit, in the order of LABELS.
+
+    Which one of two alike is left out must not betray the other: where neither is right chance decides.
+    """
+    wrong = [other for other in LABELS if label in FLAT or other not in FLAT]
+    for pair in _ALIKE:
+        left_out = next((other for other in pair if label in pair and other != label), rng.choice(pair))
+        wrong = [other for other in wrong if other != left_out]
+    return wrong
+
+
+def _opamps(circuit: Circuit) -> set[str]:
+    """The nodes of the op-amps' outputs."""
+    return {part.nodes[0] for part in circuit.symbolic.parts if part.model == OPAMP}
+
+
 def _is_output(circuit: Circuit, subject: Subject) -> bool:
     """Whether a part of an active circuit lies from an output to ground: one of an op-amp's, else a node where the source is not."""
     positive, negative = output_nodes(circuit, subject)
-    outputs = {part.nodes[0] for part in circuit.symbolic.parts if part.model == OPAMP}
+    outputs = _opamps(circuit)
     driven = set(circuit.symbolic.part(subject.source).nodes)
-    return negative == "0" and (positive in outputs if outputs else positive not in driven)
+    return negative == GROUND and (positive in outputs if outputs else positive not in driven)
 
 
 def function_of(formula: Formula, *, passive: bool) -> str | None:
@@ -103,10 +138,16 @@ def function_of(formula: Formula, *, passive: bool) -> str | None:
         return "integrator"
     if set(below) == {0}:
         return "differentiator" if set(above) == {1} else None
-    if 0 not in below or max(above) > highest:
+    if (
+        0 not in below
+        or max(above) > highest
+        or not _sign([number for terms in below.values() for number in terms.values()])
+    ):
         return None
     if len(above) == 1:
-        (power,) = above
+        ((power, terms),) = above.items()
+        if not _sign(terms.values()):
+            return None
         return "low-pass filter" if power == 0 else "high-pass filter" if power == highest else "band-pass filter"
     if _is_all_pass(above, below):
         return "all-pass filter"
@@ -120,7 +161,7 @@ def function_of(formula: Formula, *, passive: bool) -> str | None:
 
 def _constant(above: Mapping[bytes, int], below: Mapping[bytes, int], passive: bool) -> str | None:
     sign = _sign(above.values()) * _sign(below.values())
-    if sign == 0 or (passive and above == below):
+    if sign == 0 or (passive and above in (below, {rest: -number for rest, number in below.items()})):
         return None
     if passive:
         return "voltage divider"

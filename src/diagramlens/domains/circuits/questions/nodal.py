@@ -17,7 +17,7 @@ from diagramlens.domains.circuits.questions.asked import Asked, Kind, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit
 from diagramlens.domains.circuits.questions.nodes import GROUND, drawn_nodes
 from diagramlens.domains.circuits.questions.notes import symbol_notes
-from diagramlens.domains.circuits.questions.working import node_voltage
+from diagramlens.domains.circuits.questions.working import Working, node_voltage
 from diagramlens.domains.circuits.solve import SolveError
 
 _SOURCES = "Sources go by their names; where a voltage source joins a node to ground, its name (with its sign) is that node's voltage."
@@ -48,9 +48,39 @@ def subjects(circuit: Circuit, rng: random.Random) -> Iterator[Subject | str]:
 def answer(circuit: Circuit, subject: Subject) -> Asked | str:
     """The current law, fixed voltages put in."""
     (node,) = subject.nodes
+    derived = _derived(circuit, subject)
+    if isinstance(derived, str):
+        return derived
+    equation, names, phrases = derived
+    slots = {"node": node, "sources": _SOURCES, **phrases}
+    voltages = [name.strip("-()") for name in equation.voltages]
+    if not set(voltages) <= {name.strip("-()") for name in names.values()}:
+        return "a current rules a source at the node"
+    if equation.text.count("/") + equation.text.count("*") < 2:
+        return "no node at which parts meet"
+    return Asked(subject.form, slots, equation.text, _gold(circuit, node, equation, voltages), symbol_notes(circuit))
+
+
+def working(circuit: Circuit, subject: Subject) -> Working | None:
+    """The parts at the node and the voltages of the nodes to which they lead: the law itself is the answer."""
+    (node,) = subject.nodes
+    derived = _derived(circuit, subject)
+    if isinstance(derived, str):
+        return None
+    equation, names, _ = derived
+    here = ", ".join(part.name for part in circuit.symbolic.parts if node in part.nodes[:2] and part.kind != "P")
+    known = ", ".join(
+        f"{name.strip('()')} at node {other}" for other, name in names.items() if name in equation.voltages
+    )
+    return Working(circuit.symbolic, (), steps=(f"At node {node}: {here}", f"Voltages over ground: {known}"))
+
+
+def _derived(circuit: Circuit, subject: Subject) -> tuple[NodalEquation, dict[str, str], Mapping[str, str]] | str:
+    """The equation, what the voltages of the nodes are called in it, and the words that say so; a string where there are none."""
+    (node,) = subject.nodes
     fixed = fixed_voltages(circuit.symbolic)
     names = {other: fixed.get(other, node_voltage(other)) for other in circuit.symbolic.nodes}
-    slots = {"node": node, "sources": _SOURCES}
+    phrases: Mapping[str, str] = {}
     try:
         equation = nodal_equation(circuit.symbolic, node, called=names.__getitem__)
         if subject.form == "described":
@@ -59,16 +89,10 @@ def answer(circuit: Circuit, subject: Subject) -> Asked | str:
                 return described
             letters, phrases = described
             names |= letters
-            slots |= phrases
             equation = nodal_equation(circuit.symbolic, node, called=names.__getitem__)
     except SolveError:
         return "no node whose currents are all known from voltages"
-    voltages = [name.strip("-()") for name in equation.voltages]
-    if not set(voltages) <= {name.strip("-()") for name in names.values()}:
-        return "a current rules a source at the node"
-    if equation.text.count("/") + equation.text.count("*") < 2:
-        return "no node at which parts meet"
-    return Asked(subject.form, slots, equation.text, _gold(circuit, node, equation, voltages), symbol_notes(circuit))
+    return equation, names, phrases
 
 
 def _gold(circuit: Circuit, node: str, equation: NodalEquation, voltages: list[str]) -> dict[str, object]:
@@ -121,4 +145,4 @@ def _meeting(merged: Netlist, node: str) -> str | None:
     return None
 
 
-KIND = Kind("analysis", WORDINGS, subjects, answer)
+KIND = Kind("analysis", WORDINGS, subjects, answer, working)

@@ -27,7 +27,12 @@ BETWEEN_WORDINGS = {
         "Name every part that joins {first} to {second}.",
         "What connects {first} to {second} directly? Name the parts.",
         "List the parts whose two terminals are at {first} and {second}.",
-    )
+    ),
+    # Where a transistor or an op-amp is at both nodes too, which is not meant.
+    "two_terminals": (
+        "List the parts whose two terminals are at {first} and {second}.",
+        "Which parts with two terminals lie directly between {first} and {second}?",
+    ),
 }
 
 
@@ -75,7 +80,9 @@ def answer_between(circuit: Circuit, subject: Subject) -> Asked | str:
     if not names:
         return "no part between two nodes"
     first, second = ("ground" if node == GROUND else f"node {node}" for node in reversed(subject.nodes))
-    return _named("between", circuit, {"first": first, "second": second}, names, subject)
+    others = [part for part in circuit.merged.parts if len(part.nodes) > 2 and part.model is not None]
+    joined = any(set(subject.nodes) <= set(drawn_nodes(part)) for part in others)
+    return _named("two_terminals" if joined else "between", circuit, {"first": first, "second": second}, names, subject)
 
 
 def _two_ended(circuit: Circuit) -> list[Part]:

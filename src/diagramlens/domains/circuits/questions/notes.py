@@ -36,7 +36,9 @@ def naming_note(circuit: Circuit) -> tuple[str, ...]:
     if not circuit.nameless:
         return ()
     return (
-        "Parts without a printed name are called by the letter of their kind (R, L, C, V, I …) and numbered in reading order.",
+        # The order of schematic.reading_order, in which a truth is written.
+        "Parts without a printed name are called by the letter of their kind (R, L, C, V, I …) and numbered in reading order: from top to "
+        "bottom, then from left to right, by their upper left end, a level part before an upright one.",
     )
 
 

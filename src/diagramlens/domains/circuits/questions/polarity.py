@@ -8,12 +8,16 @@ from __future__ import annotations
 import random
 
 from diagramlens.domains.circuits.netlist import TRANSISTORS, Netlist, Part, is_supply
+from diagramlens.domains.circuits.questions.circuit import Circuit
 
 VOLTAGE, CURRENT = "v", "i"
 """The hints of a printed + and - and of a printed arrow."""
 
-# How often a marked part is preferred where there is one. Not always: the others must be learnt too.
+# How often the marked parts come before the others where there are any. Not always: the others must be learnt too.
 PREFER_MARKED = 0.8
+NOTHING_MARKED = "no part whose polarity is printed"
+# The sources whose symbol says which end is positive, and those in which an arrow says where the current flows.
+_SIGNED = {VOLTAGE: "VEH", CURRENT: "IFG"}
 
 # Which end of a part its first node is, by the drawing's direction from first to second node.
 _ENDS = {"right": ("left", "right"), "left": ("right", "left"), "up": ("bottom", "top"), "down": ("top", "bottom")}
@@ -31,6 +35,17 @@ def shuffled(netlist: Netlist, mark: str, rng: random.Random) -> list[Part]:
     if rng.random() < PREFER_MARKED:
         parts.sort(key=lambda part: not is_marked(part, mark))
     return parts
+
+
+def with_polarity(circuit: Circuit, mark: str, rng: random.Random) -> list[Part]:
+    """As `shuffled`, for what has a polarity; where only marked parts are asked about, those alone whose polarity the picture shows."""
+    parts = shuffled(circuit.drawn, mark, rng)
+    return [part for part in parts if shows_polarity(part, mark)] if circuit.marked_only else parts
+
+
+def shows_polarity(part: Part, mark: str) -> bool:
+    """Whether a picture shows which way a voltage or current counts: by a mark beside the part, or by the symbol of a source."""
+    return is_marked(part, mark) or part.kind in _SIGNED[mark]
 
 
 def is_marked(part: Part, mark: str) -> bool:

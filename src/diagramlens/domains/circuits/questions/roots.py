@@ -80,8 +80,16 @@ def root_text(root: Root) -> str:
 
 
 POLES_KIND = Kind(
-    "analysis", WORDINGS, numeric_subjects, partial(answer, "poles"), partial(path_working, of="the poles of {}")
+    "analysis",
+    WORDINGS,
+    numeric_subjects,
+    partial(answer, "poles"),
+    partial(path_working, of="the poles of {}", valued=True),
 )
 ZEROS_KIND = Kind(
-    "analysis", WORDINGS, numeric_subjects, partial(answer, "zeros"), partial(path_working, of="the zeros of {}")
+    "analysis",
+    WORDINGS,
+    numeric_subjects,
+    partial(answer, "zeros"),
+    partial(path_working, of="the zeros of {}", valued=True),
 )

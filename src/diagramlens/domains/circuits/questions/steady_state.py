@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
+from diagramlens.domains.circuits.netlist import Netlist
+from diagramlens.domains.circuits.nodal import current_name
 from diagramlens.domains.circuits.questions.asked import Asked, Kind, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit
 from diagramlens.domains.circuits.questions.notes import given, number_notes, values_stated
 from diagramlens.domains.circuits.questions.polarity import (
     CURRENT,
+    NOTHING_MARKED,
     VOLTAGE,
     called,
     flow,
     is_marked,
     positive_end,
     shuffled,
+    with_polarity,
 )
 from diagramlens.domains.circuits.questions.quantities import gold_value, quantity_text
-from diagramlens.domains.circuits.questions.working import Working, at_dc, between
+from diagramlens.domains.circuits.questions.working import Working, at_dc, between, dc_name, dc_remark
 from diagramlens.domains.circuits.solvable import reference_node
 from diagramlens.domains.circuits.solve import symbol_of
 
@@ -95,13 +100,20 @@ def subjects(kind: str, circuit: Circuit, rng: random.Random) -> Iterator[Subjec
         return
     mark = _MARK[kind]
     nodes = _printed_nodes(circuit) if kind == "voltage" and circuit.numbered else []
-    for part in shuffled(circuit.drawn, mark, rng):
+    # A power has no polarity: who delivers and who absorbs is said in words.
+    parts = shuffled(circuit.drawn, mark, rng) if kind == "power" else with_polarity(circuit, mark, rng)
+    for part in parts:
         if nodes and rng.random() < 0.5:
             yield Subject(nodes=(nodes.pop(rng.randrange(len(nodes))),), form="node")
         if part.kind == _GIVEN_AWAY[kind] or (kind == "power" and part.kind not in "RVI"):
             continue
         plus = 0 if is_marked(part, mark) or kind == "power" else rng.randrange(2)
         yield Subject(part=part.name, plus=plus)
+    if circuit.marked_only:
+        # Where hardly a part is marked the printed nodes are most of what can be asked about.
+        yield from (Subject(nodes=(node,), form="node") for node in nodes)
+        if all(part.kind == _GIVEN_AWAY[kind] for part in parts):
+            yield NOTHING_MARKED
 
 
 def _printed_nodes(circuit: Circuit) -> list[str]:
@@ -142,18 +154,36 @@ def answer(kind: str, circuit: Circuit, subject: Subject) -> Asked | str:
 
 
 def working(kind: str, circuit: Circuit, subject: Subject) -> Working:
-    """The equations at DC; sought is a voltage, or what Ohm's law makes of one."""
+    """The equations at DC; sought is a voltage, what Ohm's law makes of one, or the current of a source."""
     netlist, zero = at_dc(circuit.symbolic)
+    dc = Working(netlist, zero, shown=circuit.merged, remark=dc_remark(circuit.symbolic))
     if subject.form == "node":
-        return Working(netlist, zero, between(netlist, subject.nodes[0], reference_node(netlist)))
+        return replace(dc, sought=between(netlist, subject.nodes[0], reference_node(netlist)))
     part = circuit.symbolic.part(subject.part)
     across = between(netlist, part.nodes[subject.plus], part.nodes[1 - subject.plus])
     if kind == "voltage":
-        return Working(netlist, zero, across)
-    if part.kind != "R":
-        return Working(netlist, zero)
-    resistance = symbol_of(part)
-    return Working(netlist, zero, f"({across})/{resistance}" if kind == "current" else f"({across})**2/{resistance}")
+        return replace(dc, sought=across)
+    if part.kind == "R":
+        return replace(
+            dc, sought=f"({across})/{symbol_of(part)}" if kind == "current" else f"({across})**2/{symbol_of(part)}"
+        )
+    through, currents = _current_through(netlist, dc_name(part))
+    if kind == "power":
+        # Both are counted from the first node to the second: what is delivered is not absorbed.
+        return replace(dc, sought=f"-({across})*{through}", currents=currents)
+    return replace(dc, sought=f"-{through}" if subject.plus else through, currents=currents)
+
+
+def _current_through(netlist: Netlist, name: str) -> tuple[str, tuple[str, ...]]:
+    """The current from a part's first node to its second, and the part's name where that is an unknown of its own."""
+    part = netlist.part(name)
+    if part.kind == "I":
+        return symbol_of(part), ()
+    if part.kind == "G":
+        return f"{symbol_of(part)}*({between(netlist, *part.nodes[2:])})", ()
+    if part.kind == "F" and part.control is not None:
+        return f"{symbol_of(part)}*{current_name(netlist.part(part.control))}", ()
+    return current_name(part), (part.name,)
 
 
 def _exact(kind: str, circuit: Circuit, subject: Subject) -> Fraction:

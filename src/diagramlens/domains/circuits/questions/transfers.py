@@ -9,7 +9,14 @@ from diagramlens.domains.circuits.netlist import Part
 from diagramlens.domains.circuits.questions.asked import Asked, Kind, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit
 from diagramlens.domains.circuits.questions.notes import symbol_notes
-from diagramlens.domains.circuits.questions.polarity import VOLTAGE, called, is_marked, positive_end, shuffled
+from diagramlens.domains.circuits.questions.polarity import (
+    NOTHING_MARKED,
+    VOLTAGE,
+    called,
+    is_marked,
+    positive_end,
+    with_polarity,
+)
 from diagramlens.domains.circuits.questions.working import Working, between
 from diagramlens.domains.circuits.solve import SolveError, transfer_text
 
@@ -39,7 +46,10 @@ def subjects(circuit: Circuit, rng: random.Random) -> Iterator[Subject | str]:
     if not sources:
         yield "no independent source"
         return
-    parts = shuffled(circuit.drawn, VOLTAGE, rng)
+    parts = with_polarity(circuit, VOLTAGE, rng)
+    if not any(part.kind != "V" for part in parts) and circuit.marked_only:
+        yield NOTHING_MARKED
+        return
     first = [(rng.choice(sources), part) for part in parts]
     rest = [(source, part) for part in parts for source in sources if (source, part) not in first]
     for source, part in first + rest:
@@ -78,11 +88,15 @@ def answer(circuit: Circuit, subject: Subject) -> Asked | str:
     return Asked("transfer", path_slots(circuit, subject), text, gold, symbol_notes(circuit))
 
 
-def path_working(circuit: Circuit, subject: Subject, *, of: str = "{}") -> Working:
-    """The equations from a source to the voltage across a part, the other sources being zero; `of` says what is sought of the ratio."""
+def path_working(circuit: Circuit, subject: Subject, *, of: str = "{}", valued: bool = False) -> Working:
+    """The equations from a source to the voltage across a part, the other sources being zero; `of` says what is sought of the ratio.
+
+    `valued` says whether the netlist gives the values.
+    """
     sought = between(circuit.symbolic, *output_nodes(circuit, subject))
     zero = tuple(source.name for source in circuit.sources if source.name != subject.source)
-    return Working(circuit.symbolic, zero, of.format(f"({sought})/{subject.source}"))
+    shown = circuit.merged if valued else None
+    return Working(circuit.symbolic, zero, of.format(f"({sought})/{subject.source}"), shown=shown)
 
 
 def path_slots(circuit: Circuit, subject: Subject) -> dict[str, str]:

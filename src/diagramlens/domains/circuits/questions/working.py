@@ -1,7 +1,8 @@
 """How an answer is worked out: the netlist, the nodal equations, and what is sought of their unknowns.
 
 The equations are those of the whole circuit, as many as there are unknowns, with a line for every source that is zero. So they can be
-solved, and their solution is the answer.
+solved, and their solution is the answer. They are in symbols; where the answer is a number, the netlist gives the values, those that are
+printed in the picture among them, so that reading them is part of what is learnt.
 """
 
 from __future__ import annotations
@@ -18,11 +19,19 @@ TEST_SOURCE = "Itest"
 
 @dataclass(frozen=True)
 class Working:
-    """The circuit whose equations are written, the sources in it that are zero, and the expression that is sought (empty: none)."""
+    """The circuit whose equations are written, the sources in it that are zero, and the expression that is sought (empty: none).
+
+    `currents` names parts that fix a voltage and whose currents are sought. `shown` is the netlist that is written in the place of the
+    circuit, and `remark` says how the circuit comes from it. `steps` are written in the place of the equations where there are any.
+    """
 
     netlist: Netlist
     zero: tuple[str, ...]
     sought: str = ""
+    currents: tuple[str, ...] = ()
+    shown: Netlist | None = None
+    remark: str = ""
+    steps: tuple[str, ...] = ()
 
 
 def node_voltage(node: str) -> str:
@@ -33,7 +42,7 @@ def node_voltage(node: str) -> str:
 def equations(working: Working) -> list[str] | None:
     """The equations in lines, None where they cannot be written (a node floats, names collide)."""
     try:
-        written = nodal_equations(working.netlist, called=node_voltage)
+        written = nodal_equations(working.netlist, called=node_voltage, currents=working.currents)
     except SolveError:
         return None
     return [*(equation.text for equation in written), *(f"{name}=0" for name in working.zero)]
@@ -41,12 +50,15 @@ def equations(working: Working) -> list[str] | None:
 
 def worked(working: Working, answer: str, result: str = "") -> str:
     """The answer behind its working; the last line is what is graded. `result` stands before it where the answer is only a letter."""
-    lines = equations(working)
-    steps = [] if lines is None else ["Nodal equations:", *lines]
+    remark = [working.remark] if working.remark else []
+    steps = list(working.steps)
+    if not steps:
+        lines = equations(working)
+        steps = [] if lines is None else ["Nodal equations:", *lines]
     sought = [f"Sought: {working.sought}"] if steps and working.sought else []
     results = [f"Result: {result}"] if result else []
-    netlist = format_netlist(working.netlist, hints=False)
-    return "\n".join(("Netlist:", netlist, *steps, *sought, *results, f"Answer: {answer}"))
+    netlist = format_netlist(working.shown or working.netlist, hints=False)
+    return "\n".join(("Netlist:", netlist, *remark, *steps, *sought, *results, f"Answer: {answer}"))
 
 
 def between(netlist: Netlist, positive: str, negative: str) -> str:
@@ -62,11 +74,26 @@ def at_dc(netlist: Netlist) -> tuple[Netlist, tuple[str, ...]]:
     zero = []
     for part in netlist.parts:
         if part.kind == "L":
-            parts.append(replace(part, name=f"V{part.name}", kind="V", value=None))
-            zero.append(f"V{part.name}")
+            parts.append(replace(part, name=dc_name(part), kind="V", value=None))
+            zero.append(dc_name(part))
         elif part.kind != "C":
             parts.append(part)
     return replace(netlist, parts=tuple(parts)), tuple(zero)
+
+
+def dc_name(part: Part) -> str:
+    """What a part is called in the circuit of `at_dc`."""
+    return f"V{part.name}" if part.kind == "L" else part.name
+
+
+def dc_remark(netlist: Netlist) -> str:
+    """What `at_dc` did to a circuit; empty where nothing."""
+    stores = {kind: [part for part in netlist.parts if part.kind == kind] for kind in "CL"}
+    said = ["a capacitor is open"] if stores["C"] else []
+    if stores["L"]:
+        wires = ", ".join(f"{dc_name(part)} for {part.name}" for part in stores["L"])
+        said.append(f"an inductor is a wire, written as a source of 0 V ({wires})")
+    return f"In DC steady state {' and '.join(said)}." if said else ""
 
 
 def driven_by_test_current(netlist: Netlist, source: str, part: str, zero: Sequence[str]) -> Working | None:
