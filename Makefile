@@ -1,5 +1,5 @@
 # make repro    set up, then run the pipeline: draw, label, split, train, merge, quantize, evaluate
-# make test     set up, then run the tests (make test-all: the slow ones too)
+# make test     set up, then run the tests (make test-all: the slow ones too; make test-slow: those slow ones that .ci/run adds)
 # make lint     style, types, and which room may import which
 # make base     pretrain the embedded model anew (hours; models/base is in Git already, and its stage is frozen so that dvc repro never does)
 # make control  the default run over the embedded model as it was before its pretraining, to tell what that is worth (base/control.json)
@@ -18,13 +18,18 @@ RUN := PATH="$(abspath $(BIN)):$$PATH"
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 
 .DELETE_ON_ERROR:
-.PHONY: repro test test-all lint format base control install clean
+.PHONY: repro test test-slow test-all lint format base control install clean
 
 repro: $(STAMP)
 	$(RUN) dvc repro
 
 test: $(DEV_STAMP)
 	$(RUN) $(PYTEST) -m "not slow"
+
+# 20,000 pairs of formulas for the grader, and every recipe on every family: about a minute. What is left to test-all starts pairs of
+# processes and takes several.
+test-slow: $(DEV_STAMP)
+	$(RUN) $(PYTEST) -m slow tests/grading tests/training/test_behaviours.py
 
 test-all: $(DEV_STAMP)
 	$(RUN) $(PYTEST)

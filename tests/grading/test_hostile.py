@@ -18,6 +18,7 @@ REPEATED = (
     *("(", "{", "[", "\\boxed{", "\\frac{", "$", "`", "R1+", "R1||", "9**", "(R1^64)", "1.", "1 ", "j", "s_", "V_a(s)"),
     *(" ", "\n", "\t", "- ", "1. ", "a ", "A or ", "R1,", "R1 and ", "non-", "-1 ± ", "1.k1 ", "rad/", "𝟙", "..", "^"),
     *("node a ", "the answer is ", "s = ", "not low-pass ", "\\quad \\text{(", "W a b\n", "E1 a 0 opamp", "double "),
+    *("\\text{", "\\text{{}", "\\text{a}", "\\{", "{R1 \\over ", "\\over ", "B - or ", "1 msec, 2 msec or "),
 )  # fmt: skip
 ONCE = {
     "a megabyte of sums": "R1+" * 350_000,

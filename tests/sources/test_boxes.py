@@ -90,6 +90,27 @@ def test_a_transistor_with_its_bulk_counts_and_a_doubtful_symbol_ends_the_counti
     assert "How many resistors" not in prompts and len(prompts) == 2
 
 
+# Every label of 240 schematics of CI2N and how often it occurs there, but for those that become one of this project's own kinds.
+CI2N_KINDS = {
+    "switch": 150, "diode": 54, "cross-line-curved": 53, "pmos-bulk": 27, "nmos-bulk": 26, "single-input-single-end-amp": 19,
+    "nmos-cross": 16, "pmos-cross": 15, "resistor2_3": 7, "inductor-3": 3, "pnp-cross": 2, "npn-cross": 1, "diff-amp": 1, "antenna": 1,
+    "capacitor-3": 1,
+}  # fmt: skip
+
+
+def test_every_kind_of_ci2n_is_described_in_english_and_chinese(tmp_path: Path) -> None:
+    for diagram in take(SAMPLE)[0]:
+        assert all(item["description"] and not item["description_zh"].isascii() for item in objects_of(diagram))
+    add_labelme(tmp_path, "a", *(shape(label) for label in (*CI2N_KINDS, "lamp_2")))
+    (diagram,), metrics = take(tmp_path)
+    assert metrics["objects_by_kind"] == dict.fromkeys(sorted((*CI2N_KINDS, "lamp_2")), 1)
+    described = {item["kind"]: (item["description"], item["description_zh"]) for item in objects_of(diagram)}
+    # What is not known is called by its own label, in both languages.
+    assert [kind for kind, (_, chinese) in described.items() if chinese.isascii()] == ["capacitor-3", "lamp_2"]
+    assert (described["lamp_2"], described["diode"]) == (("lamp 2", "lamp 2"), ("diode", "二极管"))
+    assert len(set(described.values())) == len(described)
+
+
 def test_boxes_are_put_upright_and_cut_at_the_edge_and_circles_and_polygons_are_boxed(tmp_path: Path) -> None:
     add_labelme(
         tmp_path,

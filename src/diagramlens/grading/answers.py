@@ -57,7 +57,8 @@ def _netlist(gold: Gold, answer: str, predicted: str) -> Graded:
 
 
 def _count(gold: Gold, answer: str, predicted: str) -> Graded:
-    return _graded("count_accuracy", compare_count(whole_of(gold, "count"), predicted))
+    what = text_of(gold, "what") if "what" in gold else None
+    return _graded("count_accuracy", compare_count(whole_of(gold, "count"), predicted, what))
 
 
 def _names(gold: Gold, answer: str, predicted: str) -> Graded:

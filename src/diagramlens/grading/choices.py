@@ -1,8 +1,9 @@
 r"""Multiple choice: the one letter, or the one choice, that an answer commits itself to.
 
 In order of strength: the last `\boxed{}`; a bare letter (`B`, `(b)`, `**B.**`); a letter with its choice (`B) R2/(R1+R2)`), whose text
-must not be another choice's; a choice's own text; a statement (`the answer is B`, `option B is correct`), the last one counting; letters
-marked as such anywhere (`(B)`, `Option B`). Two letters are no answer, whatever is said of them.
+must not be another choice's; a choice's own text; a statement (`the answer is B`, `option B is correct`), the last one counting; a letter
+with its reasons (`B - because …`), which must name no other; letters marked as such anywhere (`(B)`, `Option B`). Two letters are no
+answer, whatever is said of them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _EDGES = " \t\n*_`$\"'“”#>.,;"
 _WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|boxed|fbox)\s?\{([^{}]*)\}")
 _WORD = r"(?:answer|options?|choices?|letters?)"
 _STATED = r"(?:\b{word}\s*(?:is|are|:|=|would be|must be)?\s*:?\s*(?:{word}\s*)?|\b(?:choose|select|pick|go with|chose)\s+(?:{word}\s*)?)"
+# Words that begin a reason, and none that takes the letter back (`B - or C`, `B - no`).
+_REASON = re.compile(r"(?:because|since|as|the)\b", re.IGNORECASE)
 _FIRST_LABEL = re.compile(r"\A[A-Za-z]\w{0,20}(?:\{\w{1,20}\})?(?:\([a-zω\\]{1,7}\))?\s*=\s*")
 
 
@@ -54,7 +57,21 @@ def _chosen(text: str, letters: str, choices: Sequence[str]) -> set[str]:
         # The line that names the choice may be followed by reasons, which may name the other choices only to reject them.
         others = _same_text(rest.split("\n")[0], letters, choices) | (_stated(rest, letters) or _marked(rest, letters))
         return others | {leading[1]}
-    return _stated(text, letters) or _marked(text, letters)
+    return _stated(text, letters) or _reasoned(text, letters, choices) or _marked(text, letters)
+
+
+def _reasoned(text: str, letters: str, choices: Sequence[str]) -> set[str]:
+    """The letter that a dash parts from its reasons or from its own choice's text; none where any other letter stands in them."""
+    found = re.match(rf"[(\[]?([{letters}])[*_`)\].]*(?:\s[-–—]{{1,3}}\s|,?\s(?=because\b|since\b))", text)
+    if found is None:
+        return set()
+    rest = text[found.end() :]
+    others = _same_text(rest, letters, choices)
+    if not others:
+        if not _REASON.match(rest):
+            return set()
+        others = set(re.findall(rf"(?<![A-Za-z0-9_])[{letters}](?![A-Za-z0-9_'])", rest))
+    return others | {found[1]}
 
 
 def _same_text(text: str, letters: str, choices: Sequence[str]) -> set[str]:

@@ -13,7 +13,7 @@ _NAME = re.compile(
     r"(?:_\{[A-Za-z0-9]+\}|_\d+|_[a-z]{2,}(?![A-Za-z0-9_])|_[A-Za-z]|\d+)?"
 )
 _NO_NAMES = re.compile(
-    r"\\(?:[dtc]?frac|omega|sqrt|boxed|fbox|begin|end|[a-z]*text[a-z]*|sin|cos|tan|exp|log|ln|int|sum|pm|mp)\Z"
+    r"\\(?:[dtc]?frac|over|omega|sqrt|boxed|fbox|begin|end|[a-z]*text[a-z]*|sin|cos|tan|exp|log|ln|int|sum|pm|mp)\Z"
 )
 _NOT_RATIONAL = re.compile(r"(?<![A-Za-z_])(?:sqrt|sin|cos|tan|exp|log|ln)\s?[({]")
 

@@ -1,8 +1,9 @@
 r"""Is this answer the same rational function as the gold one?
 
 `parse_expression` reads an answer in ASCII or LaTeX, alone or in prose, in the circuit's own names; `same_expression` gives the verdict.
-A chain of equalities counts by its last right-hand side, but a chain whose readable parts differ contradicts itself and is wrong. What
-cannot be read is wrong, with the reason; nothing is executed, and no text takes long (see tokens, rational, prose for the limits).
+A chain of equalities counts by its last right-hand side, but a chain whose readable parts differ contradicts itself and is wrong; so is
+one that ends with a value (`R2/(R1+R2) ≈ 0.5`), for nothing here could tell the right value from `≈ 7`. What cannot be
+read is wrong, with the reason; nothing is executed, and no text takes long (see tokens, rational, prose for the limits).
 """
 
 from __future__ import annotations

@@ -272,13 +272,17 @@ class _Parser:
         raise ExpressionError("\\frac needs its two parts in braces")
 
     def group(self) -> int:
-        """A sum in brackets of any kind, closed by its own. Raises ExpressionError when nested too deep."""
+        r"""A sum in brackets of any kind, closed by its own, or `{sum \over sum}`. Raises ExpressionError when nested too deep."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise ExpressionError(f"parentheses nested more than {MAX_DEPTH} deep")
         closing = _CLOSING[self.kinds[self.at]]
         self.at += 1
         value = self.sum()
+        # TeX's own fraction, which takes all that its braces hold. Without braces it would take the label before an equality as well.
+        if closing == "}" and self.kinds[self.at] == "over":
+            self.at += 1
+            value = self.builder.join(DIVIDE, value, self.sum())
         if self.kinds[self.at] != closing:
             raise self.fault()
         self.at += 1

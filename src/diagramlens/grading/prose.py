@@ -32,8 +32,10 @@ _DELIMITERS = {
     "\\begin{align*}": "\\end{align*}",
 }
 _OPENING = re.compile("|".join(re.escape(opening) for opening in sorted(_DELIMITERS, key=len, reverse=True)))
-_FORMULA = re.compile(r"[=+*/^|]|\\[dtc]?frac|\\parallel|\\approx|[≈∥·⋅×]|^\s*[-−]|^[\s\d.]+$")
-_PLAIN_FORMULA = re.compile(r"[=≈^]|\|\||[\w)\]}]\s?[*/+·×∥−-]\s?[\w(\[{\\]|[\w)\]}] [-+] [\w(\[{\\]|\\[dtc]?frac")
+_FORMULA = re.compile(r"[=+*/^|]|\\[dtc]?frac|\\over\b|\\parallel|\\approx|[≈∥·⋅×]|^\s*[-−]|^[\s\d.]+$")
+_PLAIN_FORMULA = re.compile(
+    r"[=≈^]|\|\||[\w)\]}]\s?[*/+·×∥−-]\s?[\w(\[{\\]|[\w)\]}] [-+] [\w(\[{\\]|\\[dtc]?frac|\\over\b"
+)
 _EXPLAINS = re.compile(r"[\s,.;]*\(?\b(?:where|with|for|assuming|since|because|using|given)\b", re.IGNORECASE)
 _BETWEEN_CHOICES = re.compile(r"[\s,;.*]*(?:or|and|or else|alternatively|either)[\s,:*]*", re.IGNORECASE)
 _NAMES_IT = re.compile(r"(?:\b(?:is|be|are|as|equals|gives|answer|result)|[:=])[\s*]*$", re.IGNORECASE)
@@ -115,7 +117,7 @@ def _last_formula(text: str, spans: list[tuple[int, int, str]]) -> tuple[list[st
     """The last delimited formula, with those offered beside it; or None and the plain text that follows the last span."""
     tail = text[spans[-1][1] :]
     # "The transfer function from $V_1$ to $R_2$ is R2/(R1+R2)": the answer stands outside of the delimiters.
-    if "=" in tail or re.search(r"[\w)]\s?[*/]\s?[(\d\\]|\d\)?\s?[*/+^]|\\[dt]?frac", tail):
+    if "=" in tail or re.search(r"[\w)]\s?[*/]\s?[(\d\\]|\d\)?\s?[*/+^]|\\[dt]?frac|\\over\b", tail):
         return None, tail
     gaps = [text[end:start] for (_, end, _), (start, _, _) in zip([(0, 0, ""), *spans], spans, strict=False)]
     explaining = False

@@ -84,6 +84,8 @@ _SYMBOLS = {
     "W": "W",
     "Hz": "Hz",
     "s": "s",
+    "sec": "s",
+    "secs": "s",
     "F": "F",
     "H": "H",
     "S": "S",
@@ -92,7 +94,7 @@ _SYMBOLS = {
 _BY_WORD = {f"_{place}": unit for place, unit in enumerate(_UNIT_WORDS)}
 
 _UNIT = (
-    r"(?:(?P<prefix>meg|Meg|[fpnumkKMGT])?[ ]?(?P<symbol>Ohms?|ohms?|Hz|rad(?=/s)|[VAΩWsFHS])(?P<per>/[A-Za-z]+)?(?![A-Za-z0-9_])"
+    r"(?:(?P<prefix>meg|Meg|[fpnumkKMGT])?[ ]?(?P<symbol>Ohms?|ohms?|Hz|secs?|rad(?=/s)|[VAΩWsFHS])(?P<per>/[A-Za-z]+)?(?![A-Za-z0-9_])"
     r"|(?i:(?P<prefix_word>pico|nano|micro|milli|kilo|mega|giga)?[ -]?(?:"
     + "|".join(f"(?P<_{place}>{words})" for place, words in enumerate(_UNIT_WORDS.values()))
     + r"))(?![A-Za-z0-9_]))"

@@ -1,8 +1,8 @@
 r"""Poles and zeros: a multiset of complex numbers, or of formulas where the gold has formulas.
 
-Read are `-1000, -50+200j`, `-50 ± j200`, `s_1 = -1 krad/s, s_2 = …`, `{-1000, -1000}`, `-1000 (double)`, `0`, `none`, fractions, powers of
-ten, a root of a number (`\sqrt{3}`), LaTeX, lists, and a sentence around them. The unit is rad/s (or 1/s, or none); Hz are turned into
-rad/s. The order is free, how often each root stands is not, and of a conjugate pair both must be given, be it with ±.
+Read are `-1000, -50+200j`, `-50 ± j200`, `s_1 = -1 krad/s, s_2 = …`, `\{-1, -2\}\,\text{rad/s}`, `-1000 (double)`, `0`, `none`, fractions,
+powers of ten, a root of a number (`\sqrt{3}`), LaTeX, lists, and a sentence around them. The unit is rad/s (or 1/s, or none); Hz are
+turned into rad/s. The order is free, how often each root stands is not, and of a conjugate pair both must be given, be it with ±.
 """
 
 from __future__ import annotations
@@ -29,14 +29,19 @@ TOLERANCE = Fraction(1, 100)
 NOTHING = Fraction(1, 10**6)
 
 _NONE = re.compile(
-    r"\b(?:none|nothing|no (?:finite |real )?(?:poles?|zero(?:e?s)?|roots?))\b|∅|\\emptyset|\\varnothing|\{ ?\}",
+    r"\b(?:none|nothing|no (?:finite |real )?(?:poles?|zero(?:e?s)?|roots?))\b|∅|\\emptyset|\\varnothing|\\?\{ ?\\?\}",
     re.I,
 )
 _NUMBER_OR_NONE = re.compile(rf"\d|\borigin\b|{_NONE.pattern}", re.I)
 _MARKUP = re.compile(r"[$`]|\*\*(?![\d(+-])|\\[()\[\]]|\\(?:text|mathrm|rm|quad|qquad|left|right)\b|~")
+# A word in a formula, mostly a unit: `\text{rad/s}`, `\mathrm{rad\,s^{-1}}`. Its braces go with the command.
+_WORDS = re.compile(
+    r"\\(?:text(?:rm|it|bf|sf|tt)?|math(?:rm|it|bf|sf|tt)|operatorname|mbox) ?\{((?:[^{}]|\{[^{}]*\})*)\}(?=(\^|_)?)"
+)
+_RADIANS_OVER_SECONDS = re.compile(r"\\frac ?\{ ?([kM]?rad) ?\} ?\{ ?s ?\}")
 # `s_1 =`, `p_{1,2} ≈`, `z1:`: what names a root. A bare `s` too.
 _NAMED = re.compile(
-    r"(?<![A-Za-z0-9_\\])(?:[spz]|\\omega|pole|zero)\s?_?\{?(?:[a-z]?\d?(?:,\s?\d)*)\}?\s*(?:=|:|\bis\b|\bat\b)\s*",
+    r"(?<![A-Za-z0-9_\\])(?:[spz]|\\omega|pole|zero)\s?_?\{?(?:[a-z]?\d?(?:,\s?\d)*)\}?\s*(?:=|:|∈|\\in\b|\bis\b|\bat\b)\s*",
     re.I,
 )
 _BETWEEN = re.compile(r"[;\n]|,(?!\d{3}(?!\d))|\band\b|\\\\|&")
@@ -63,14 +68,18 @@ _TIMES = (
 )
 _UNIT = re.compile(
     r"\s*[\[(]?\s*(?P<prefix>meg|Meg|[kKMGm](?=\s?(?:rad|Hz|Np)))?\s?"
-    r"(?P<unit>rad(?:ians?)?(?:\s?(?:/|per)\s?s(?:ec(?:onds?)?)?|\s?s\^\{?\(?-1\)?\}?|\.s\^\{?-1\}?)|Hz|hertz|(?<=\d)\s?1/s(?:ec)?\b"
+    r"(?P<unit>rad(?:ians?)?(?:\s?(?:/|per)\s?s(?:ec(?:onds?)?)?|\s?[*.]?\s?s\^\{?\(?-1\)?\}?)|Hz|hertz|(?<=\d)\s?1/s(?:ec)?\b"
     r"|/\s?s(?:ec)?\b|s\^\{?\(?-1\)?\}?|Np/s)\s*[\])]?"
 )
 _PREFIXES = {"m": -3, "k": 3, "K": 3, "M": 6, "meg": 6, "Meg": 6, "G": 9}
 _SQUARE_ROOT = re.compile(r"(?:\\?sqrt\s?[({]|√\s?\(?)\s?(\d{1,15}(?:\.\d{1,15})?)\s?[)}]?")
 _IMAGINARY = re.compile(r"(?<![A-Za-z])i(?![A-Za-z])|(?<![A-Za-z])J(?![A-Za-z])")
 _J_BEFORE_NUMBER = re.compile(r"(?<![A-Za-z])j\s?(?=[\d.(])")
-_SET = re.compile(r"\A\W*?[{\[]\s*([^{}\[\]]*(?:\{[^{}]*\}[^{}\[\]]*)*)[}\]]\W*\Z")
+# All the roots in one pair of brackets, behind a label or nothing. A sign before them would belong to each.
+_SET = re.compile(
+    r"\A(?P<label>[^\w{}\[\]+−-]*|[^\d{}\[\]+*/−-]*[\s=:])[{\[](?P<roots>[^{}\[\]]*(?:\{[^{}]*\}[^{}\[\]]*)*)[}\]](?P<rest>.*)\Z",
+    re.DOTALL,
+)
 
 
 def compare_roots(gold: Sequence[str | tuple[str, str]], predicted: str, names: Sequence[str] = ()) -> Verdict:
@@ -118,7 +127,7 @@ def _read(text: str, names: Sequence[str]) -> list[Expression]:
         return []
     if len(line) > MAX_LINE:
         raise ExpressionError(f"the roots take more than {MAX_LINE} characters")
-    line = _SET.sub(r"\1", line)
+    line = _without_brackets(line)
     roots: list[Expression] = []
     # `-1, -2 krad/s`: a unit counts for the items before it that have none.
     scale = Fraction(1)
@@ -166,10 +175,28 @@ def _tidy(text: str) -> str:
         .replace("the origin", "0")
         .replace("origin", "0")
     )
-    text = plain(single_blanks(_MARKUP.sub(" ", text))).replace("\\{", " ").replace("\\}", " ")
+    text = _MARKUP.sub(" ", _WORDS.sub(_bare_word, single_blanks(text)))
+    text = single_blanks(plain(re.sub(r"(?<!\\)\\([{}])", r"\1", text)))
+    text = _RADIANS_OVER_SECONDS.sub(r"\1/s", text)
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
     text = _SQUARE_ROOT.sub(lambda found: f"({math.sqrt(float(found[1])):.12g})", text)
     return _J_BEFORE_NUMBER.sub("j*", _IMAGINARY.sub("j", text))
+
+
+def _without_brackets(line: str) -> str:
+    """A line that is one set of roots, without its brackets; the unit behind them is then that of the last root, as in `-1, -2 rad/s`."""
+    found = _SET.match(line)
+    if found is None or "\\over" in line:
+        return line
+    unit = _UNIT.match(found["rest"])
+    behind = found["rest"][unit.end() :] if unit else found["rest"]
+    return line if re.search(r"\w", behind) else f"{found['label']} {found['roots']} {unit[0] if unit else ''}"
+
+
+def _bare_word(found: re.Match[str]) -> str:
+    """What a `\\text{…}` holds: as it is in a subscript, else parted from what stands before it, and behind it but for its power."""
+    before = found.string[max(0, found.start() - 1) : found.start()]
+    return found[1] if before in ("_", "^", "{") else f" {found[1]}" + ("" if found[2] else " ")
 
 
 def _roots_of(item: str, scale: Fraction, names: Sequence[str]) -> list[Expression]:

@@ -37,7 +37,7 @@ class ExpressionError(DiagramLensError):
 
 
 class Token(NamedTuple):
-    """One token: `kind` is "number", "symbol", or the operator or bracket itself (`+ - * / ^ || ( ) [ ] { } frac`)."""
+    """One token: `kind` is "number", "symbol", or the operator or bracket itself (`+ - * / ^ || ( ) [ ] { } frac over`)."""
 
     kind: str
     text: str
@@ -91,7 +91,7 @@ _BARE_FRACTION = re.compile(r"\\frac\s*(\d)(?:\s*(\d))?(?=\s*[^\d\s]|\s*$)")
 
 
 def plain(text: str) -> str:
-    """The text with Unicode and LaTeX decoration rewritten to ASCII operators; `\\frac` and `\\omega` are the commands that stay."""
+    """The text with Unicode and LaTeX decoration rewritten to ASCII operators; `\\frac`, `\\over` and `\\omega` stay."""
     if not text.isascii():
         text = re.sub("[⁰¹²³⁴-⁹⁻⁺]+", lambda run: "^{" + run[0].translate(_SUPERSCRIPTS) + "}", text)
         text = re.sub("[₀-₉ₒₘₛₑ]+", lambda run: "_{" + run[0].translate(_SUBSCRIPTS) + "}", text)
@@ -129,7 +129,7 @@ _KEY_DROPS = str.maketrans("", "", "_{} ")
 _NUMBER = r"(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)"
 # A run of letters, digits and subscripts, in which names may stand without a sign between them: `sR_1C_{gs}`, `\omega`.
 _WORD = r"(?P<word>\\?[A-Za-z](?:[A-Za-z0-9]|_(?:\{\s?[A-Za-z0-9,]+\s?\}|[A-Za-z0-9]))*)"
-_OPERATOR = r"(?P<operator>\*\*|\|\||//|\\frac|[-+*/^()\[\]{}])"
+_OPERATOR = r"(?P<operator>\*\*|\|\||//|\\frac|\\over(?![A-Za-z])|[-+*/^()\[\]{}])"
 _TOKEN = re.compile(rf"\s+|{_NUMBER}|{_OPERATOR}|{_WORD}|(?P<bad>.)", re.DOTALL | re.ASCII)
 # The pieces of a word: one letter or digit, or one subscript in braces. Names begin and end between pieces.
 _PIECE = re.compile(r"_\{\s?[A-Za-z0-9,]+\s?\}|_[A-Za-z0-9]|\\?[A-Za-z0-9]")
@@ -164,7 +164,7 @@ def _language(names: tuple[str, ...]) -> _Language:
 
 
 _IS_NAME = re.compile(r"\\?[A-Za-z][A-Za-z0-9_{},]*").fullmatch
-_OPERATORS = {"**": "^", "//": "||", "\\frac": "frac"}
+_OPERATORS = {"**": "^", "//": "||", "\\frac": "frac", "\\over": "over"}
 
 
 def tokenize(text: str, names: Sequence[str], functions: Sequence[str] = ()) -> list[Token]:

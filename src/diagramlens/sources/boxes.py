@@ -1,6 +1,6 @@
 """Boxes that people drew around the symbols of foreign pictures, as objects of a diagram.
 
-Kinds take this project's names where the label says plainly what the symbol is, and keep the label otherwise. The table was made from
+Kinds take this project's names where the label says plainly what the symbol is, and keep the label otherwise. The tables were made from
 the labels of CI2N (2,269 schematics, looked at symbol by symbol) and the everyday spellings of the same words.
 """
 
@@ -42,6 +42,24 @@ KINDS = {
     "opamp": "opamp",
     "op-amp": "opamp",
     "single-end-amp": "opamp",  # CI2N: a triangle with two inputs and one output
+}
+# Kinds that keep their label, as CI2N spells them: what they are called in English, in Chinese. Left out is `capacitor-3`: the symbol that
+# is so called is a ground.
+OTHER_DESCRIPTIONS = {
+    "switch": ("switch", "开关"),
+    "diode": ("diode", "二极管"),
+    "antenna": ("antenna", "天线"),
+    "cross-line-curved": ("crossing of two wires that are not joined", "不相连的导线交叉"),
+    "nmos-bulk": ("NMOS transistor with its bulk drawn", "画出衬底的NMOS晶体管"),
+    "pmos-bulk": ("PMOS transistor with its bulk drawn", "画出衬底的PMOS晶体管"),
+    "nmos-cross": ("NMOS transistor with a wire across it", "有导线穿过的NMOS晶体管"),
+    "pmos-cross": ("PMOS transistor with a wire across it", "有导线穿过的PMOS晶体管"),
+    "npn-cross": ("NPN transistor with a wire across it", "有导线穿过的NPN晶体管"),
+    "pnp-cross": ("PNP transistor with a wire across it", "有导线穿过的PNP晶体管"),
+    "single-input-single-end-amp": ("amplifier with one input and one output", "单输入单端输出放大器"),
+    "diff-amp": ("differential amplifier", "差分放大器"),
+    "resistor2-3": ("resistor, fixed or adjustable", "固定或可调电阻"),
+    "inductor-3": ("inductor or transformer winding", "电感或变压器绕组"),
 }
 MAX_LABEL = 80
 
@@ -126,11 +144,14 @@ def _objects(found: BoxedPicture, ledger: Ledger) -> list[dict[str, object]]:
 
 
 def _kind(label: str) -> dict[str, object]:
-    """The kind, and what it is called in English and, where it is one of ours, in Chinese."""
-    kind = KINDS.get(re.sub(r"[\s_]+", "-", label.lower()))
-    if kind is None:
-        return {"kind": label, "description": re.sub(r"[-_]+", " ", label)}
-    english, chinese = DESCRIPTIONS[kind]
+    """The kind, and what it is called in English and in Chinese: by its own label in both where nobody knows what that means."""
+    spelled = re.sub(r"[\s_]+", "-", label.lower())
+    kind = KINDS.get(spelled)
+    if kind is not None:
+        english, chinese = DESCRIPTIONS[kind]
+    else:
+        kind, words = label, re.sub(r"[-_]+", " ", label)
+        english, chinese = OTHER_DESCRIPTIONS.get(spelled, (words, words))
     return {"kind": kind, "description": english, "description_zh": chinese}
 
 

@@ -16,14 +16,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from diagramlens.records import Diagram
-from diagramlens.sources.files import folder_of, natural, printable, read_picture_file, read_text, relative, some_of
+from diagramlens.sources.files import (
+    folder_of,
+    folders_below,
+    natural,
+    not_looked_into,
+    printable,
+    read_picture_file,
+    read_text,
+    relative,
+    some_of,
+)
 from diagramlens.sources.ledger import (
     IMPORTED_STYLE,
     NO_LEVEL,
@@ -77,8 +86,10 @@ def read_circuitsense(
     The diagrams come in the order of their paths (q2 before q10), with ids that depend on `name` and the path alone. Raises SourceError
     where `root` is no such tree; the diagrams raise it at their end when more than `max_bad_fraction` of the items are damaged.
     """
-    items, unknown = find_items(root)
+    unreadable: dict[str, str] = {}
+    items, unknown = find_items(root, unreadable)
     ledger = Ledger(items=len(items))
+    ledger.put_folders_aside(unreadable)
     for path in unknown:
         ledger.note_unknown(path, "its name tells no role")
     return collect(
@@ -86,27 +97,32 @@ def read_circuitsense(
     )
 
 
-def find_items(root: Path) -> tuple[list[Item], list[str]]:
-    """The items of a tree in the order of their paths, and the relative paths of files that belong to none. Raises SourceError."""
+def find_items(root: Path, unreadable: dict[str, str] | None = None) -> tuple[list[Item], list[str]]:
+    """The items of a tree in the order of their paths, and the relative paths of files that belong to none.
+
+    Folders that cannot be listed are put into `unreadable` (see files.folders_below). Raises SourceError.
+    """
+    unreadable = {} if unreadable is None else unreadable
     folder_of(root, f"a CircuitSense tree, with {LAYOUT}")
-    parts = [part for part in PARTS if (root / part).is_dir()]
+    try:
+        entries = [entry.name for entry in root.iterdir()]
+        parts = [part for part in PARTS if (root / part).is_dir()]
+    except OSError as error:
+        raise SourceError(f"{root}: the folder cannot be read: {error.strerror}") from None
     if not parts:
-        found = some_of(entry.name for entry in root.iterdir())
-        raise SourceError(f"{root}: no CircuitSense tree: expected {LAYOUT}; found {found}")
+        raise SourceError(f"{root}: no CircuitSense tree: expected {LAYOUT}; found {some_of(entries)}")
     items: list[Item] = []
     unknown: list[str] = []
     for part in parts:
-        for folder, subfolders, names in os.walk(root / part, onerror=_raise):
-            found_items, strangers = _items_of(Path(folder), relative(Path(folder), root), names, leaf=not subfolders)
+        for folder, subfolders, names in folders_below(root / part, root, unreadable):
+            found_items, strangers = _items_of(folder, relative(folder, root), names, leaf=not subfolders)
             items += found_items
             unknown += strangers
     if not items:
-        raise SourceError(f"{root}: the CircuitSense tree is empty: no item in {', '.join(parts)}; expected {LAYOUT}")
+        raise SourceError(
+            f"{root}: the CircuitSense tree is empty: no item in {', '.join(parts)}; expected {LAYOUT}{not_looked_into(unreadable)}"
+        )
     return sorted(items, key=lambda item: natural(str(item.path))), sorted(unknown, key=natural)
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def _items_of(folder: Path, relative: PurePosixPath, names: list[str], *, leaf: bool) -> tuple[list[Item], list[str]]:

@@ -1,14 +1,15 @@
 """Files that others made: listed in one order everywhere, named so that a message can hold the name, read within limits.
 
 Every reader of this package goes through these functions, so a missing, unreadable, oversized or mis-encoded file is told in the same
-words whatever the data set, and never stops an import by itself: it is an ItemError, counted by its reason.
+words whatever the data set, and never stops an import by itself: it is an ItemError, counted by its reason. A folder that cannot be
+listed is counted too, by the ledger: nobody can tell how many items it holds.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from diagramlens.sources.ledger import ItemError, SourceError
@@ -33,17 +34,47 @@ def relative(path: Path, root: Path) -> PurePosixPath:
     return PurePosixPath(printable(path.relative_to(root).as_posix()))
 
 
-def files_below(root: Path) -> list[Path]:
-    """All files below a folder in the natural order of their paths; hidden files and folders (a download's records) are left out."""
+def folders_below(top: Path, root: Path, unreadable: dict[str, str]) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """`top` and every folder below it, with the names of its subfolders and files, as os.walk gives them; prune the former at will.
+
+    A folder that cannot be listed is left out and put into `unreadable`: its path within `root`, and why. Raises SourceError where that
+    is `root` itself.
+    """
+
+    def note(error: OSError) -> None:
+        folder = Path(error.filename)
+        if folder == root:
+            raise SourceError(f"{root}: the folder cannot be read: {error.strerror}") from None
+        unreadable[str(relative(folder, root))] = error.strerror or type(error).__name__
+
+    for folder, subfolders, names in os.walk(top, onerror=note):
+        yield Path(folder), subfolders, names
+
+
+def files_below(root: Path, unreadable: dict[str, str]) -> list[Path]:
+    """All files below a folder in the natural order of their paths; hidden files and folders (a download's records) are left out.
+
+    Folders that cannot be listed are put into `unreadable` (see folders_below). Raises SourceError where that is `root` itself.
+    """
     found: list[Path] = []
-    for folder, subfolders, names in os.walk(root, onerror=_raise):
+    for folder, subfolders, names in folders_below(root, root, unreadable):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        found += [Path(folder) / name for name in names if not name.startswith(".")]
+        found += [folder / name for name in names if not name.startswith(".")]
     return sorted(found, key=lambda path: natural(str(relative(path, root))))
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def not_looked_into(unreadable: dict[str, str]) -> str:
+    """For the message that something was not found: which folders could not be looked into, if any."""
+    listed = some_of(f"{path} ({why})" for path, why in unreadable.items())
+    return f"; folders that cannot be read: {listed}" if unreadable else ""
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file of this name. Raises ItemError where its folder does not let that be known."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise ItemError("file cannot be read", f"{printable(path.name)}: {error.strerror}") from None
 
 
 def is_picture(path: Path) -> bool:
@@ -54,10 +85,13 @@ def is_picture(path: Path) -> bool:
 def folder_of(path: str | Path, what: str) -> Path:
     """The folder. Raises SourceError, saying what is expected there, where there is none."""
     root = Path(path)
-    if not root.is_dir():
+    try:
+        if root.is_dir():
+            return root
         found = "a file, not a folder" if root.exists() else "there is no such folder"
-        raise SourceError(f"{root}: {found}; expected {what}")
-    return root
+    except OSError as error:
+        found = f"the folder cannot be reached: {error.strerror}"
+    raise SourceError(f"{root}: {found}; expected {what}")
 
 
 def inside(root: Path, parts: str, beside: Path) -> Path:

@@ -15,6 +15,8 @@ from diagramlens.sources.files import (
     files_below,
     folder_of,
     is_picture,
+    is_there,
+    not_looked_into,
     printable,
     read_picture_file,
     read_text,
@@ -43,11 +45,13 @@ def read_folder(
     A picture without a netlist waits: nothing can be asked of it. Raises SourceError where there is no picture at all.
     """
     folder_of(root, LAYOUT)
-    files = files_below(root)
+    unreadable: dict[str, str] = {}
+    files = files_below(root, unreadable)
     pictures = [path for path in files if is_picture(path)]
     if not pictures:
-        raise SourceError(f"{root}: no picture in it; expected {LAYOUT}")
+        raise SourceError(f"{root}: no picture in it; expected {LAYOUT}{not_looked_into(unreadable)}")
     ledger = Ledger(items=len(pictures))
+    ledger.put_folders_aside(unreadable)
     stems = {path.with_suffix("") for path in pictures}
     for path in files:
         if not is_picture(path) and path.with_suffix("") not in stems:
@@ -58,7 +62,7 @@ def read_folder(
 
 def _diagram(path: Path, *, root: Path, name: str, domain: str, convention: Convention, ledger: Ledger) -> Diagram:
     beside = [path.with_suffix(suffix) for suffix in NETLIST_SUFFIXES]
-    netlist = next((candidate for candidate in beside if candidate.is_file()), None)
+    netlist = next((candidate for candidate in beside if is_there(candidate)), None)
     if netlist is None:
         raise ItemError("no netlist beside the picture", f"expected {printable(path.stem)}.cir", damage=False)
     truth = read_truth(read_text(netlist, "netlist"), printable(netlist.name), convention)

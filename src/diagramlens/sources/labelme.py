@@ -19,7 +19,16 @@ from typing import Any
 from diagramlens.records import Diagram
 from diagramlens.sources.boxes import BoxedPicture, LabelledBox, boxed_diagram, numbers_of
 from diagramlens.sources.documents import read_json
-from diagramlens.sources.files import files_below, folder_of, inside, is_picture, read_picture_file, relative
+from diagramlens.sources.files import (
+    files_below,
+    folder_of,
+    inside,
+    is_picture,
+    is_there,
+    not_looked_into,
+    read_picture_file,
+    relative,
+)
 from diagramlens.sources.ledger import Imported, ItemError, Ledger, SourceError, collect
 from diagramlens.sources.pictures import Picture, PictureError, decode_picture
 
@@ -36,11 +45,13 @@ def read_labelme(
     Raises SourceError where there is no such file; the diagrams raise it at their end when too many are damaged.
     """
     folder_of(root, LAYOUT)
-    files = files_below(root)
+    unreadable: dict[str, str] = {}
+    files = files_below(root, unreadable)
     documents = [path for path in files if path.suffix.lower() == ".json"]
     if not documents:
-        raise SourceError(f"{root}: no JSON file in it; expected {LAYOUT}")
+        raise SourceError(f"{root}: no JSON file in it; expected {LAYOUT}{not_looked_into(unreadable)}")
     ledger = Ledger(items=len(documents))
+    ledger.put_folders_aside(unreadable)
     marked = {path.with_suffix("") for path in documents}
     for path in files:
         if is_picture(path) and path.with_suffix("") not in marked:
@@ -106,7 +117,7 @@ def _picture(path: Path, content: Mapping[str, Any], root: Path) -> Picture:
             # LabelMe writes where the picture lay on the machine of whoever marked it; it may lie beside the JSON file now.
             escape = why
         else:
-            if candidate.is_file():
+            if is_there(candidate):
                 return read_picture_file(candidate)
     beside = [file for file in sorted(path.parent.glob(f"{_literally(path.stem)}.*")) if is_picture(file)]
     if beside:

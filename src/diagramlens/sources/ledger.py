@@ -7,7 +7,7 @@ too much of it fails the import. What only waits (a question that no grader can 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -90,6 +90,12 @@ class Ledger:
             self.damaged += 1
             if len(self.damage) < EXAMPLES_PER_REASON:
                 self.damage.append(f"{path} ({why})")
+
+    def put_folders_aside(self, unreadable: Mapping[str, str]) -> None:
+        """Count folders that cannot be listed, by path and why: each as one damaged item more, whatever it may hold."""
+        for path, why in sorted(unreadable.items()):
+            self.items += 1
+            self.put_aside(path, ItemError("folder cannot be read", why))
 
     @property
     def read(self) -> int:
