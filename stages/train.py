@@ -7,13 +7,13 @@ from pathlib import Path
 from diagramlens.declared import StageParams
 from diagramlens.params import Runtime
 from diagramlens.runtime import checkpoint_folder, fingerprint, stage, write_metrics
-from diagramlens.training.launching import Files, is_worker, launch, worker, worker_cores
+from diagramlens.training.launching import Files, is_worker, launch, one_gpu_in_view, worker, worker_cores
 
 INPUTS = ("data/diagrams", "data/split/train.parquet", "data/split/validation.parquet")
 CODE = (
     "stages/train.py",
     *(f"src/diagramlens/{name}" for name in ("records.py", "inference.py", "grading", "training")),
-    *(f"src/diagramlens/models/{name}.py" for name in ("families", "loading", "processors", "vision_inputs")),
+    *(f"src/diagramlens/models/{name}.py" for name in ("budget", "families", "loading", "processors", "vision_inputs")),
 )
 
 
@@ -44,6 +44,7 @@ def main() -> None:
 
 def train(params: StageParams, runtime: Runtime, files: Files) -> None:
     """Train, and write the files; of several processes the main one writes."""
+    device = one_gpu_in_view(runtime.device)
     # Imported now that the parameters are known to be right: torch takes seconds, and a misspelt key should not.
     from diagramlens.inspecting.out_of_memory import Use, out_of_memory_advice
     from diagramlens.models.families import family_named
@@ -63,7 +64,7 @@ def train(params: StageParams, runtime: Runtime, files: Files) -> None:
             recipe.phases,
             lora,
             settings,
-            Machine(runtime.device, runtime.attention, cores, runtime.progress, runtime.tracker, tracked),
+            Machine(device, runtime.attention, cores, runtime.progress, runtime.tracker, tracked),
             training=read_questions(Path("data/split/train.parquet")),
             validation=read_questions(Path("data/split/validation.parquet")),
             pictures=Pictures(Path("data/diagrams")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from diagramlens.checking.budget import budget_warnings, picture_sizes
 from diagramlens.checking.forward import go_forward
 from diagramlens.checking.overfit import Attempt, Bounds, Overfit, advice, overfit
 from diagramlens.checking.session import Session, open_session, phase_of
+from diagramlens.checking.trial import chosen, samples
 from diagramlens.cli import main
 from diagramlens.params import ModelEntry, Params, parse_params
 from diagramlens.records import Diagram, Question, write_shards, write_table
@@ -75,8 +77,8 @@ def with_entry(entry: ModelEntry, recipe: str = "r1-llm-only", **groups) -> Para
 def session_of(workspace, entry_of, monkeypatch) -> Callable[..., Session]:
     monkeypatch.chdir(workspace)
 
-    def of(kind: str, recipe: str = "r1-llm-only", **keys) -> Session:
-        return open_session(with_entry(entry_of(kind).model_copy(update=keys), recipe))
+    def of(kind: str, recipe: str = "r1-llm-only", packing: str = "shared", **keys) -> Session:
+        return open_session(with_entry(entry_of(kind).model_copy(update=keys), recipe, train={"packing": packing}))
 
     return of
 
@@ -96,7 +98,7 @@ def test_gradients_reach_exactly_what_each_phase_trains(kind, recipe, session_of
 
 @each_architecture
 def test_what_is_marked_as_supervised_is_the_answer_and_the_end_of_its_turn(kind, session_of) -> None:
-    session = session_of(kind)
+    session = session_of(kind, packing="none")
     found = go_forward(session, session.model(session.phases[0]), session.phases[0], session.questions[:2])
     for asked, pieces in zip(session.questions, found.texts, strict=False):
         marked = "".join(text for text, supervised in pieces if supervised)
@@ -105,6 +107,53 @@ def test_what_is_marked_as_supervised_is_the_answer_and_the_end_of_its_turn(kind
         assert asked.prompt in whole
         assert "visual tokens]" in whole
     assert sum(found.tokens.values()) == int(found.shapes["input_ids"].split(",")[1].split(")")[0]) * 2
+
+
+@pytest.mark.parametrize("packing", ["shared", "apart"])
+@each_architecture
+def test_packed_rows_are_tried_as_training_packs_them_and_have_the_loss_of_padded_batches(
+    kind, packing, session_of
+) -> None:
+    asked = [question(1), question(1, "7 kV"), question(2), question(5)]
+    found = {}
+    for how in ("none", packing):
+        session = session_of(kind, packing=how)
+        found[how] = go_forward(session, session.model(session.phases[0]), session.phases[0], asked)
+        assert found[how].right
+    padded, packed = found["none"], found[packing]
+    assert packed.loss == pytest.approx(padded.loss, rel=1e-5)
+    assert packed.flows[2].norm == pytest.approx(padded.flows[2].norm, rel=1e-3)
+    assert "position_ids" in packed.shapes and "attention_mask" not in packed.shapes
+    assert packed.tokens["padding"] == 0
+    assert packed.tokens["supervised"] == padded.tokens["supervised"]
+    assert (packed.tokens["visual"] < padded.tokens["visual"]) == (packing == "shared")
+    marked = ["".join(text for text, supervised in pieces if supervised).strip() for pieces in packed.texts]
+    assert marked == [asked[n].answer + session.family.end_of_turn for n in range(3)]
+
+
+def test_samples_that_fill_several_rows_are_one_loss(session_of) -> None:
+    whole = session_of("qwen2_vl")
+    phase = whole.phases[0]
+    longest = max(len(text) for text in whole.batch(whole.questions)["input_ids"])
+    tight = dataclasses.replace(
+        whole,
+        params=whole.params.model_copy(
+            update={"train": whole.params.train.model_copy(update={"pack_tokens": longest})}
+        ),
+    )
+    one, several = (go_forward(session, session.model(phase), phase, session.questions) for session in (whole, tight))
+    assert one.batches == 1 < several.batches
+    assert several.loss == pytest.approx(one.loss, rel=1e-5)
+    assert several.tokens == one.tokens
+
+
+def test_packed_samples_are_those_that_training_reads_first(session_of) -> None:
+    session = session_of("qwen2_vl")
+    twice = dataclasses.replace(session, questions=[*session.questions, *session.questions])
+    first = samples(twice, 6)
+    assert [a.diagram_id == b.diagram_id for a, b in zip(first[::2], first[1::2], strict=True)] == [True] * 3
+    padded = session_of("qwen2_vl", packing="none")
+    assert samples(padded, 4) == chosen(padded.questions, 4)
 
 
 def test_the_loss_is_the_models_own(session_of) -> None:

@@ -17,6 +17,7 @@ from diagramlens.params import ParamsError, load_params, parse_params, read_yaml
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "params.yaml"
 PHASE = "recipes.r1-llm-only.phases.0"
+FROZEN = {"train": "frozen"}
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +194,11 @@ def test_hub_models_are_pinned_to_a_commit() -> None:
             f"{PHASE}.components.language",
             {"train": "full", "rate": 1e-4},
             "components.language must be frozen or lora where four_bit",
+        ),
+        (
+            f"{PHASE}.components",
+            {"vision": FROZEN, "merger": {"train": "full", "rate": 1e-4}, "language": FROZEN, "head": FROZEN},
+            "phases: four_bit of language must be false where no phase trains a component as lora",
         ),
     ],
 )

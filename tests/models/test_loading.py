@@ -12,10 +12,12 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+import diagramlens.models.loading as loading
 from diagramlens.models.families import FAMILIES, family_named, lora_targets
 from diagramlens.models.loading import (
     LoadingError,
     attention_for,
+    has_bf16_matmul,
     linear_patch_embedding,
     load_model,
     load_processor,
@@ -200,3 +202,21 @@ def test_devices_and_attention_follow_what_is_there() -> None:
         assert pick_device("auto") == cpu
         with pytest.raises(LoadingError, match=r"runtime\.device = cuda: this machine has no CUDA device"):
             pick_device("cuda")
+
+
+def test_bf16_is_what_a_gpu_computes_and_not_what_it_emulates(monkeypatch) -> None:
+    # A T4 emulates it: torch says so unless asked, and training is slower than in fp32.
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    assert not has_bf16_matmul(torch.device("cuda"))
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((7, 5), "sdpa"), ((8, 0), "flash_attention_2"), ((9, 0), "flash_attention_2")]
+)
+def test_flash_attention_is_taken_where_its_kernels_run(capability, expected, monkeypatch) -> None:
+    monkeypatch.setattr(loading, "is_flash_attn_2_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    gpu = torch.device("cuda")
+    assert attention_for("auto", gpu, torch.bfloat16) == expected
+    assert attention_for("auto", gpu, torch.float32) == "sdpa"
+    assert attention_for("auto", torch.device("cpu"), torch.bfloat16) == "sdpa"

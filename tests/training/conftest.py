@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from diagramlens.params import Lora, ModelEntry, Phase, Train
 from diagramlens.records import Diagram, Question, write_shards
 from diagramlens.training.conversation import Pictures
 from diagramlens.training.recipe import Machine, Trained, train_recipe
+from diagramlens.training.trainer import PhaseTrainer
 from tests.models.tiny import save_tiny
 from tests.tiny_entry import tiny_entry
 
@@ -121,8 +124,39 @@ def lora() -> Lora:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
+    """What a training came to. `moved` are the frozen parameters of the model itself that some phase left otherwise than it found them."""
+
     trained: Trained
     adapter: Path
+    moved: list[str]
+
+
+@contextlib.contextmanager
+def frozen_watched() -> Iterator[list[str]]:
+    """Gives the names of frozen parameters, 4-bit ones too, that the trainings in the block move.
+
+    The folder that a training writes cannot tell: it holds what is trained, and whoever loads it puts that on a base from the disk.
+    """
+    moved: list[str] = []
+    untouched = PhaseTrainer.run
+
+    def run(self: PhaseTrainer) -> dict[str, torch.Tensor]:
+        model = self.model
+        before = {name: value.detach().clone() for name, value in model.named_parameters() if not value.requires_grad}
+        weights = untouched(self)
+        after = dict(model.named_parameters())
+        for name, value in before.items():
+            weight = after.get(name.removesuffix("bias") + "weight")
+            # bitsandbytes computes in bf16 and casts the biases of 4-bit layers to that for good (0.50).
+            if name.endswith(".bias") and weight is not None and not weight.is_floating_point():
+                value = value.to(after[name].dtype)
+            if not torch.equal(after[name], value):
+                moved.append(name)
+        return weights
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(PhaseTrainer, "run", run)
+        yield moved
 
 
 @pytest.fixture(scope="session")
@@ -154,7 +188,9 @@ def train(
             "checkpoint_folder": where / "checkpoints",
             "out": out,
         }
-        return Result(train_recipe(phases=phases or (phase_of(language=("lora", 1e-3)),), **(named | changed)), out)
+        with frozen_watched() as moved:
+            trained = train_recipe(phases=phases or (phase_of(language=("lora", 1e-3)),), **(named | changed))
+        return Result(trained, out, moved)
 
     return run
 

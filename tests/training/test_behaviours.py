@@ -141,6 +141,7 @@ def test_a_bf16_model_trains_in_fp32_and_goes_on_when_that_is_frozen(
 def test_a_recipe_changes_what_it_trains_and_leaves_the_rest_to_the_bit(kind, name, trained, entry_of) -> None:
     entry, phases = entry_of(kind), RECIPES[name].phases
     family = family_named(entry.family)
+    assert trained(kind, name).moved == []  # in the model as it was trained
     adapted: Any = load_model(entry, adapter=trained(kind, name).adapter)
     after = (adapted.unload() if lora_components(phases) else adapted).state_dict()
     full = {part for phase in phases for part, plan in phase.components.items() if plan.train == "full"}

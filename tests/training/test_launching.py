@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -16,8 +17,10 @@ import pytest
 import torch
 from accelerate.commands.config.config_args import load_config_from_file
 
-from diagramlens.params import Runtime
-from diagramlens.training.launching import LaunchError, configuration, processes_of
+from diagramlens.declared import Names, StageParams
+from diagramlens.params import Runtime, load_params
+from diagramlens.training.launching import Files, LaunchError, configuration, one_gpu_in_view, processes_of
+from diagramlens.training.recipe import Machine
 
 ROOT = Path(__file__).parents[2]
 LAUNCHERS = [name for name in typing.get_args(Runtime.model_fields["launcher"].annotation) if name != "none"]
@@ -155,6 +158,23 @@ def test_a_process_that_is_killed_ends_the_stage_and_is_named(start) -> None:
     assert said.splitlines()[1].startswith("process 2 of 2 was ended by SIGKILL")
 
 
+@pytest.mark.parametrize("launcher", ["single", "ddp"])
+def test_a_process_that_is_killed_alone_ends_the_stage_with_a_word(launcher, start) -> None:
+    stage = start("os.kill(os.getpid(), signal.SIGKILL)", launcher, 1)
+    said, _ = stage.communicate(timeout=120)
+    assert stage.returncode == 1
+    assert said.splitlines()[1].startswith(
+        "the training process ended without saying why (SIGKILL: perhaps for want of memory)"
+    )
+
+
+def test_what_a_process_alone_says_is_not_added_to(start) -> None:
+    stage = start("raise DiagramLensError('train.batch = 9: change it')", "single", 1)
+    said, _ = stage.communicate(timeout=120)
+    assert stage.returncode == 1
+    assert said.splitlines() == ["begins", "stage train: train.batch = 9: change it"]
+
+
 # -------------------------------------------------------------------------------------------------------------- what can work where
 
 
@@ -198,6 +218,80 @@ def test_a_launcher_that_cannot_work_here_is_one_line(gpus, monkeypatch, tmp_pat
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LaunchError, match=r"no such file accelerate/ddp\.yaml"):
         configuration("ddp")
+
+
+def test_a_configuration_for_several_machines_is_refused(monkeypatch, tmp_path) -> None:
+    (tmp_path / "accelerate").mkdir()
+    several = (ROOT / "accelerate" / "ddp.yaml").read_text().replace("num_machines: 1", "num_machines: 2")
+    (tmp_path / "accelerate" / "ddp.yaml").write_text(several)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        LaunchError, match=r"accelerate/ddp\.yaml: num_machines = 2: the train stage runs on one machine"
+    ):
+        configuration("ddp")
+
+
+@pytest.mark.parametrize(
+    ("device", "shown", "left", "called"),
+    [
+        ("auto", "2,3", "2,3", "auto"),
+        ("cpu", None, None, "cpu"),
+        ("cuda", None, None, "cuda"),
+        ("cuda:1", None, "1", "cuda"),
+        ("cuda:1", "2,3", "3", "cuda"),
+        ("cuda:0", "GPU-8932f937", "GPU-8932f937", "cuda"),
+    ],
+)
+def test_a_gpu_named_by_number_is_the_only_one_in_view(device, shown, left, called, gpus, monkeypatch) -> None:
+    gpus(1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown or "")  # so that it is put back afterwards
+    if shown is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert one_gpu_in_view(device) == called
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") == left
+
+
+@pytest.mark.parametrize("shown", ["2,3", ""])
+def test_a_gpu_that_is_not_in_view_is_not_taken(shown, gpus, monkeypatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    with pytest.raises(LaunchError, match=rf"runtime\.device = cuda:2: CUDA_VISIBLE_DEVICES = {shown} shows"):
+        one_gpu_in_view("cuda:2")
+    gpus(0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2")
+    with pytest.raises(LaunchError, match=r"runtime\.device = cuda:2: this machine shows no such GPU"):
+        one_gpu_in_view("cuda:2")
+
+
+def test_the_stage_trains_on_the_gpu_that_it_left_in_view(gpus, monkeypatch, tmp_path) -> None:
+    gpus(1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
+    spec = importlib.util.spec_from_file_location("train_stage", ROOT / "stages" / "train.py")
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    seen: list[Machine] = []
+
+    def train_recipe(model, phases, lora, settings, machine, **_) -> None:
+        seen.append(machine)
+        raise LaunchError("enough")
+
+    monkeypatch.setattr("diagramlens.training.recipe.train_recipe", train_recipe)
+    monkeypatch.setattr("diagramlens.training.conversation.read_questions", lambda path: [])
+    monkeypatch.setattr("diagramlens.training.conversation.Pictures", lambda path: None)
+    params = load_params(ROOT / "params.yaml")
+    monkeypatch.chdir(ROOT)
+    given = {
+        "model": params.selected_model,
+        "recipe": params.selected_recipe,
+        "lora": params.lora,
+        "train": params.train,
+    }
+    files = Files(*(tmp_path / "a" / "b" / name for name in "wxyz"))
+    with pytest.raises(LaunchError, match="enough"):
+        script.train(
+            StageParams("train", Names(None, "base", None), {}, given), runtime(device="cuda:1", launcher="none"), files
+        )
+    assert (seen[0].device, os.environ["CUDA_VISIBLE_DEVICES"]) == ("cuda", "6")
 
 
 @pytest.mark.parametrize("launcher", ["none", "single"])

@@ -18,6 +18,7 @@ from diagramlens.training.phases import (
     attach_lora,
     check_bases,
     check_phases,
+    check_pictures,
     is_adapter,
     parameter_groups,
     rate_factor,
@@ -124,6 +125,28 @@ def test_a_four_bit_phase_after_one_that_trained_the_language_model_in_full_is_r
     check_bases(FAMILY, [phase(name="one", vision=("full", 1e-4)), second], quantised)
 
 
+def test_a_phase_in_4_bits_without_any_adapter_is_refused(entry, phase) -> None:
+    quantised = entry.model_copy(update={"four_bit": True})
+    alone = phase(name="one", four_bit=True, merger=("full", 1e-4))
+    with pytest.raises(RecipeError, match="phase one: four_bit: true, and no phase trains a component as lora"):
+        check_bases(FAMILY, [alone], quantised)
+    check_bases(FAMILY, [alone], entry)
+    check_bases(FAMILY, [alone, phase(name="two", language=("lora", 1e-4))], quantised)
+
+
+def test_a_phase_that_only_learns_to_see_wants_pictures(phase) -> None:
+    seeing, both = (
+        phase(name="see", vision=("full", 1e-4)),
+        phase(name="all", merger=("full", 1e-4), language=("lora", 1e-4)),
+    )
+    with pytest.raises(
+        RecipeError, match=r"phase see: trains vision alone, and no sample of .*train\.parquet has a picture"
+    ):
+        check_pictures([both, seeing], shown=False)
+    check_pictures([both, seeing], shown=True)
+    check_pictures([both], shown=False)
+
+
 def test_a_tied_head_cannot_be_trained_alone(entry, phase, lora) -> None:
     with pytest.raises(RecipeError, match="head is one weight with language"):
         check_phases(FAMILY, load_model(entry), [phase(head=("full", 1e-4))], lora)
@@ -152,7 +175,9 @@ def test_a_batch_that_does_not_divide_is_refused() -> None:
 
 def test_frozen_weights_stay_as_they_were(train, entry, phase, tiny_model_dir: Path) -> None:
     before = load_file(tiny_model_dir / "model.safetensors")
-    adapter = train(phase(merger=("full", 1e-3), language=("lora", 1e-3))).adapter
+    result = train(phase(merger=("full", 1e-3), language=("lora", 1e-3)))
+    assert result.moved == []
+    adapter = result.adapter
     full = load_file(adapter / "full.safetensors")
     assert {component_of(FAMILY, name) for name in full} == {"merger"}
     after = load_model(entry, adapter=adapter).unload().state_dict()

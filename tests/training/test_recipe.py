@@ -11,13 +11,14 @@ from peft import get_peft_model_state_dict
 from safetensors.torch import load_file
 
 import diagramlens.training.recipe as recipe
+from diagramlens.models.budget import ShrunkTooFarError
 from diagramlens.models.families import FAMILIES
 from diagramlens.models.loading import load_model, load_processor
 from diagramlens.models.vision_inputs import PatchGrid
 from diagramlens.training.conversation import Collator, Encoder, conversation_dataset
 from diagramlens.training.curves import write_curves
+from diagramlens.training.order import ByPicture
 from diagramlens.training.recipe import Machine
-from diagramlens.training.trainer import ByPicture
 from tests.training.killing import Killed, content_of, kill_after
 
 
@@ -178,6 +179,14 @@ def test_a_phase_that_trains_everything_in_full_keeps_every_weight(train, entry,
     loss = result.trained.metrics["best_validation_loss"]
     assert validation_loss(model, entry, pictures, questions[12:]) == pytest.approx(loss, abs=1e-4)
     assert result.trained.curves[-1]["train_loss"] < result.trained.curves[0]["train_loss"]
+
+
+def test_pictures_that_would_be_shrunk_beyond_reading_are_refused(train, entry) -> None:
+    small = entry.model_copy(update={"min_pixels": 784, "max_pixels": 3136})
+    with pytest.raises(
+        ShrunkTooFarError, match=r"models\.<name>\.max_pixels = 3136: 8 of 8 pictures .* raise it to 11760$"
+    ):
+        train(entry=small)
 
 
 def test_questions_about_a_picture_follow_each_other_and_none_is_lost() -> None:

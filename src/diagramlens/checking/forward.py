@@ -1,10 +1,11 @@
-"""One batch of the training split through the real model and back: what goes in, what is learnt from, what moves."""
+"""A few samples of the training split through the real model and back: what goes in, what is learnt from, what moves."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -37,9 +38,11 @@ class Flow:
 
 @dataclasses.dataclass(frozen=True)
 class Forward:
-    """What one batch of one phase came to. `texts` are of the first samples, split into (text, supervised?) pieces."""
+    """What one phase made of the samples. `batches` went through one after the other, `shapes` is of the first of them. `texts` are of the
+    first samples, split into (text, supervised?) pieces; of what a sample shares with the one before it they lack all but the last."""
 
     phase: str
+    batches: int
     shapes: dict[str, str]
     tokens: dict[str, int]
     loss: float
@@ -54,38 +57,61 @@ class Forward:
 
 
 def go_forward(session: Session, model: Any, phase: Phase, questions: Sequence[Question]) -> Forward:
-    """Collate the questions, compute the loss, differentiate it. Changes no weight but for the types that set_trainable gives them."""
-    batch = session.batch(questions)
+    """Collate the questions as in training, compute the loss, differentiate it. Changes no weight but for the types that set_trainable
+    gives them."""
+    batches = session.batches(model, questions)
+    supervised = sum(int((batch["labels"] != IGNORED).sum()) for batch in batches)
+    total = 0.0
     with phase_of(session, model, phase):
         model.zero_grad(set_to_none=True)
-        with session.precision():
-            summed, count = summed_loss(model, batch)
-        (summed / count).backward()
+        for batch in batches:
+            with session.precision():
+                summed, _ = summed_loss(model, batch)
+            (summed / supervised).backward()
+            total += float(summed.detach())
     flows = _flows(session, model, phase)
     model.zero_grad(set_to_none=True)
     return Forward(
         phase=phase.name,
+        batches=len(batches),
         shapes={
-            name: f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}" for name, tensor in batch.items()
+            name: f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+            for name, tensor in batches[0].items()
         },
-        tokens=_tokens(session, batch),
-        loss=float(summed.detach() / count),
+        tokens=_tokens(session, batches),
+        loss=total / supervised,
         uniform=float(torch.log(torch.tensor(float(len(session.processor.tokenizer))))),
         flows=flows,
-        texts=[_pieces(session, batch, row) for row in range(min(SHOWN, len(questions)))],
+        texts=[_pieces(session, *sample) for sample in itertools.islice(_samples(batches), SHOWN)],
     )
 
 
-def _tokens(session: Session, batch: dict[str, torch.Tensor]) -> dict[str, int]:
-    ids, mask, labels = batch["input_ids"], batch["attention_mask"].bool(), batch["labels"]
-    visual = int((ids == session.encoder.picture_id).sum())
-    supervised = int((labels != IGNORED).sum())
-    return {
-        "visual": visual,
-        "prompt": int(mask.sum()) - visual - supervised,
-        "supervised": supervised,
-        "padding": int((~mask).sum()),
-    }
+def _samples(batches: Iterable[dict[str, torch.Tensor]]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """The token ids and labels of each sample: a row of a padded batch, or what lies in a packed row up to where positions start again."""
+    for batch in batches:
+        if "attention_mask" in batch:
+            for ids, labels, mask in zip(
+                batch["input_ids"], batch["labels"], batch["attention_mask"].bool(), strict=True
+            ):
+                yield ids[mask], labels[mask]
+            continue
+        positions = batch["position_ids"]
+        counted = (positions[0] if positions.ndim == 3 else positions)[0]  # (tokens,)
+        starts = (counted.diff(prepend=counted[:1] - 1) != 1).nonzero().flatten().tolist()
+        lengths = torch.tensor([0, *starts, len(counted)]).diff().tolist()
+        yield from zip(batch["input_ids"][0].split(lengths), batch["labels"][0].split(lengths), strict=True)
+
+
+def _tokens(session: Session, batches: Iterable[dict[str, torch.Tensor]]) -> dict[str, int]:
+    tokens = collections.Counter({"visual": 0, "prompt": 0, "supervised": 0, "padding": 0})
+    for batch in batches:
+        ids = batch["input_ids"]
+        mask = batch.get("attention_mask", torch.ones_like(ids)).bool()
+        visual = int((ids == session.encoder.picture_id).sum())
+        supervised = int((batch["labels"] != IGNORED).sum())
+        prompt = int(mask.sum()) - visual - supervised
+        tokens.update({"visual": visual, "prompt": prompt, "supervised": supervised, "padding": int((~mask).sum())})
+    return dict(tokens)
 
 
 def _flows(session: Session, model: Any, phase: Phase) -> list[Flow]:
@@ -103,10 +129,9 @@ def _flows(session: Session, model: Any, phase: Phase) -> list[Flow]:
     ]
 
 
-def _pieces(session: Session, batch: dict[str, torch.Tensor], row: int) -> list[tuple[str, bool]]:
+def _pieces(session: Session, sample: torch.Tensor, labels: torch.Tensor) -> list[tuple[str, bool]]:
     """A sample's tokens as text, cut where supervision begins and ends; a run of visual tokens is written as its length."""
-    ids = batch["input_ids"][row][batch["attention_mask"][row].bool()].tolist()
-    learnt = (batch["labels"][row][batch["attention_mask"][row].bool()] != IGNORED).tolist()
+    ids, learnt = sample.tolist(), (labels != IGNORED).tolist()
     tokenizer = session.processor.tokenizer
     pieces: list[tuple[str, bool]] = []
     start = 0

@@ -1,7 +1,7 @@
 """The classic test of wiring: a model that cannot learn a handful of samples by heart will not learn thousands.
 
 The recipe is taken as it is: its phases in order, its components, rates, adapters and dropout, optimizer, clipping, the precision. What
-differs from the train stage: every step sees all the samples, padded and not packed, and the rate is at its peak from the start.
+differs from the train stage: every step sees all the samples, and the rate is at its peak from the start.
 """
 
 from __future__ import annotations
@@ -65,8 +65,6 @@ def overfit(session: Session, questions: Sequence[Question], bounds: Bounds, say
 
     Time is shared out evenly over the phases that are left; steps likewise.
     """
-    size = session.params.selected_model.micro_batch
-    batches = [session.batch(questions[start : start + size]) for start in range(0, len(questions), size)]
     attempts: list[Attempt] = []
     trained: dict[str, torch.Tensor] = {}
     model: Any = None
@@ -79,7 +77,7 @@ def overfit(session: Session, questions: Sequence[Question], bounds: Bounds, say
             model = session.model(phase, trained)
         left = len(session.phases) - number
         share = Bounds(bounds.target, max(1, steps // left), (deadline - time.monotonic()) / left)
-        attempts.append(_learn(session, model, phase, batches, share, say))
+        attempts.append(_learn(session, model, phase, session.batches(model, questions), share, say))
         trained |= trained_weights(model)
         steps, before = steps - attempts[-1].steps, phase
         if attempts[-1].reached:

@@ -1,10 +1,10 @@
-"""What trying a recipe on real samples needs: the model as the recipe trains it, and batches of the training split."""
+"""What trying a recipe on real samples needs: the model as the recipe trains it, and samples as training reads them."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,28 @@ from diagramlens.models.loading import (
     pick_device,
     put_weights,
 )
+from diagramlens.models.vision_inputs import VisionInputs
 from diagramlens.params import Params, Phase
 from diagramlens.records import DiagramLensError, Question
-from diagramlens.training.conversation import Collator, Encoder, Pictures, conversation_dataset, read_questions
+from diagramlens.training.conversation import (
+    Collator,
+    Encoder,
+    Pictures,
+    conversation_dataset,
+    read_questions,
+    row_length,
+)
 from diagramlens.training.optimizers import check_optimizer
+from diagramlens.training.order import ByPicture
+from diagramlens.training.packing import (
+    TOKENS,
+    PackingCollator,
+    attending_apart,
+    check_lengths,
+    knows_branches,
+    rope_index_of,
+    rows_of,
+)
 from diagramlens.training.phases import (
     attach_lora,
     check_bases,
@@ -54,7 +72,8 @@ class Session:
     bf16: bool
     processor: ProcessorMixin
     encoder: Encoder
-    collator: Collator
+    vision: VisionInputs
+    pictures: Pictures
     questions: list[Question]
 
     @property
@@ -62,10 +81,48 @@ class Session:
         """The recipe's."""
         return self.params.selected_recipe.phases
 
+    @property
+    def packed(self) -> bool:
+        """Whether the train stage packs samples into rows."""
+        return self.params.train.packing != "none"
+
+    def first(self, count: int) -> list[Question]:
+        """The `count` questions that training reads first, so that those about one picture stand together; all where there are fewer."""
+        settings = self.params.train
+        order = ByPicture([question.diagram_id for question in self.questions], settings.batch, settings.seed)
+        return [self.questions[index] for index in order][:count]
+
     def batch(self, questions: Sequence[Question]) -> dict[str, torch.Tensor]:
-        """These questions as the train stage collates them, on the device."""
-        rows = list(conversation_dataset(questions))
-        return {name: tensor.to(self.device) for name, tensor in self.collator(rows).items()}
+        """These questions as one padded batch, on the device."""
+        return self._placed(self._collator(list(conversation_dataset(questions))))
+
+    def batches(
+        self, model: PreTrainedModel | PeftModel, questions: Sequence[Question]
+    ) -> list[dict[str, torch.Tensor]]:
+        """These questions as they go through the model in training, one after the other: packed rows, or padded micro-batches.
+
+        Raises PackingError for a question that fits no row.
+        """
+        settings, size = self.params.train, self.params.selected_model.micro_batch
+        if not self.packed:
+            return [self.batch(questions[start : start + size]) for start in range(0, len(questions), size)]
+        rows = [
+            dict(row) | {TOKENS: row_length(row, self.encoder, self.vision, self.pictures)}
+            for row in conversation_dataset(questions)
+        ]
+        whole: Any = model
+        lengths = {"train": [row[TOKENS] for row in rows]}
+        check_lengths(lengths, settings.pack_tokens, whole.config.text_config.max_position_embeddings)
+        shared = settings.packing == "shared" and knows_branches(model)
+        collate = PackingCollator(self._collator, settings.pack_tokens, rope_index_of(model), shared=shared)
+        return [self._placed(row) for row in rows_of(collate(rows))]
+
+    @property
+    def _collator(self) -> Collator:
+        return Collator(self.vision, self.encoder, self.pictures)
+
+    def _placed(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {name: tensor.to(self.device) for name, tensor in batch.items()}
 
     def precision(self) -> contextlib.AbstractContextManager[Any]:
         """The train stage's: bf16 autocast, or nothing."""
@@ -111,15 +168,19 @@ def open_session(params: Params) -> Session:
         bf16=wanted == "bf16" or (wanted == "auto" and has_bf16_matmul(device)),
         processor=processor,
         encoder=encoder,
-        collator=Collator(family.pictures(processor), encoder, Pictures(DIAGRAMS)),
+        vision=family.pictures(processor),
+        pictures=Pictures(DIAGRAMS),
         questions=read_questions(TRAINING),
     )
 
 
 @contextlib.contextmanager
 def phase_of(session: Session, model: PreTrainedModel | PeftModel, phase: Phase) -> Iterator[dict[str, int]]:
-    """The model in training mode with the phase's gradients on, a frozen tower recording no graph. Yields what set_trainable counts."""
+    """The model as the phase trains it: gradients on, a frozen tower recording no graph, conversations of a packed row not seeing each
+    other. Yields what set_trainable counts."""
     counts = set_trainable(session.family, model, phase)
     model.train()
-    with tower_without_graph(session.family, model) if sees_frozen(phase) else contextlib.nullcontext():
+    tower = tower_without_graph(session.family, model) if sees_frozen(phase) else contextlib.nullcontext()
+    attention = attending_apart(model) if session.packed else contextlib.nullcontext()
+    with tower, attention:
         yield counts

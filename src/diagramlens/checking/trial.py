@@ -15,8 +15,9 @@ __all__ = ["Bounds", "open_session", "show_forward", "show_overfit"]
 
 
 def show_forward(session: Session) -> bool:
-    """Send one micro-batch through each phase of the recipe and print what happens; whether all of it is right."""
-    questions = chosen(session.questions, session.params.selected_model.micro_batch)
+    """Send a step's samples (padded: a micro-batch) through each phase of the recipe and print what happens; whether all of it is right."""
+    params = session.params
+    questions = samples(session, params.train.batch if session.packed else params.selected_model.micro_batch)
     right, model, before = True, None, None
     for phase in session.phases:
         if model is None or before is None or _base(session, phase) != _base(session, before):
@@ -31,10 +32,15 @@ def show_forward(session: Session) -> bool:
 
 def show_overfit(session: Session, count: int, bounds: Bounds) -> bool:
     """Learn `count` samples and print how it went; whether they were learnt."""
-    questions = chosen(session.questions, count)
+    questions = samples(session, count)
     result = overfit(session, questions, bounds, lambda line: print(line, file=sys.stderr, flush=True))
     print(_overfit_lines(session, result))
     return result.reached
+
+
+def samples(session: Session, count: int) -> list[Question]:
+    """`count` samples: where they are packed those that training reads first, which share pictures; else as different ones as there are."""
+    return session.first(count) if session.packed else chosen(session.questions, count)
 
 
 def chosen(questions: list[Question], count: int) -> list[Question]:
@@ -53,12 +59,14 @@ def _base(session: Session, phase: Phase) -> bool:
 
 def _batch_lines(session: Session, found: Forward, samples: int) -> str:
     params = session.params
+    how = (
+        f"packed into {found.batches} rows of at most {params.train.pack_tokens} tokens" if session.packed else "padded"
+    )
     lines = [
-        f"One micro-batch of {samples} of the {len(session.questions)} training samples, through {params.model} with {params.recipe} "
+        f"{samples} of the {len(session.questions)} training samples, {how}, through {params.model} with {params.recipe} "
         f"on {session.device.type} in {'bf16' if session.bf16 else 'fp32'}",
         "",
-        "What goes in"
-        + (" (padded here; the train stage packs such samples into rows)" if params.train.packing != "none" else ""),
+        "What goes in" + (" (the first row)" if found.batches > 1 else ""),
         *(f"  {name:20} {shape}" for name, shape in found.shapes.items()),
         "  tokens: " + ", ".join(f"{count} {kind}" for kind, count in found.tokens.items()),
         "",

@@ -23,6 +23,8 @@ from diagramlens.models.families import family_named
 from diagramlens.params import Lora, ModelEntry, Recipe, Train
 from diagramlens.records import DiagramLensError
 
+# torch's allocator on a CPU, CUDA's, and the libraries that take memory past it for a workspace of their own
+_WORDS = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 _TEXT_TOKENS, _ANSWER_TOKENS = 384, 128  # of a sample, as `diagramlens inspect` takes them
 
 
@@ -60,11 +62,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     words = str(error)
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in words or "out of memory" in words)
+    return isinstance(error, RuntimeError) and any(told in words for told in _WORDS)
 
 
 def _message(use: Use, error: BaseException) -> str:
-    where = "the GPU" if isinstance(error, torch.OutOfMemoryError) or "CUDA" in str(error) else "this machine"
+    on_gpu = isinstance(error, torch.OutOfMemoryError) or any(
+        name in str(error) for name in ("CUDA", "CUBLAS", "CUDNN")
+    )
+    where = "the GPU" if on_gpu else "this machine"
     has = _card() if where == "the GPU" else ""
     return f"no memory left on {where}{has} in {use.stage} with model {use.name}{_estimate(use)}; {', or '.join(_keys(use))}"
 
@@ -85,10 +90,12 @@ def _keys(use: Use) -> list[str]:
     keys = []
     if not entry.gradient_checkpointing:
         keys.append(f"set {here}.gradient_checkpointing: true")
-    if use.settings and use.settings.packing != "none":
+    packed = use.settings is not None and use.settings.packing != "none"
+    if use.settings and packed:
         keys.append(f"lower train.pack_tokens from {use.settings.pack_tokens} to {use.settings.pack_tokens // 2}")
-    elif entry.micro_batch > 1:
-        keys.append(f"lower {here}.micro_batch from {entry.micro_batch} to {max(1, entry.micro_batch // 2)}")
+    if entry.micro_batch > 1:
+        halved = f"lower {here}.micro_batch from {entry.micro_batch} to {entry.micro_batch // 2}"
+        keys.append(halved + (", if that was an evaluation" if packed else ""))
     keys.append(f"lower {here}.max_pixels ({entry.max_pixels})")
     phases = use.recipe.phases if use.recipe else []
     if not entry.four_bit and any(phase.four_bit for phase in phases):

@@ -52,16 +52,21 @@ def pick_device(name: str) -> torch.device:
 def has_bf16_matmul(device: torch.device) -> bool:
     """Whether bf16 is faster than fp32 there: GPUs that support it, and CPUs with AMX tiles (AVX-512 alone gains nothing)."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        # Older cards (T4, V100) emulate it, slower than fp32.
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.cpu._is_amx_tile_supported()
 
 
 def attention_for(name: str, device: torch.device, dtype: torch.dtype) -> str:
-    """The attention implementation that `runtime.attention` names; `auto` is FlashAttention 2 where it is installed and applies."""
+    """The attention implementation that `runtime.attention` names; `auto` is FlashAttention 2 where it is installed and applies.
+
+    Its kernels are compiled for compute capability 8.0 (Ampere) and above.
+    """
     if name != "auto":
         return name
-    flash = device.type == "cuda" and dtype in (torch.float16, torch.bfloat16) and is_flash_attn_2_available()
-    return "flash_attention_2" if flash else "sdpa"
+    if device.type != "cuda" or dtype not in (torch.float16, torch.bfloat16) or not is_flash_attn_2_available():
+        return "sdpa"
+    return "flash_attention_2" if torch.cuda.get_device_capability(device) >= (8, 0) else "sdpa"
 
 
 def load_processor(entry: ModelEntry) -> ProcessorMixin:

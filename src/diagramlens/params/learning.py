@@ -112,6 +112,13 @@ class Recipe(Group):
     phases: list[Phase] = Field(min_length=1, max_length=16)
 
     @model_validator(mode="after")
-    def _named_once(self) -> Recipe:
+    def _possible(self) -> Recipe:
         distinct([phase.name for phase in self.phases])
+        adapted = any(component.train == "lora" for phase in self.phases for component in phase.components.values())
+        for phase in self.phases:
+            if phase.four_bit and not adapted:
+                raise ValueError(
+                    f"phases: four_bit of {phase.name} must be false where no phase trains a component as lora: a 4-bit model is trained "
+                    "through adapters only"
+                )
         return self

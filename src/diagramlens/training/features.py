@@ -40,10 +40,10 @@ class FrozenFeatures:
         return torch.cat([self._tokens[self._rows[name]] for name in diagram_ids])
 
 
-def features_fit(vision: VisionInputs, pictures: Pictures, diagram_ids: Sequence[str], width: int) -> bool:
-    """Whether the visual tokens of these pictures, `width` channels of at most 4 bytes, stay below LARGEST."""
+def features_fit(vision: VisionInputs, pictures: Pictures, diagram_ids: Sequence[str], each: int) -> bool:
+    """Whether the visual tokens of these pictures, of `each` bytes, stay below LARGEST."""
     tokens = sum(vision.visual_tokens(vision.layout(*pictures.open(name).size)) for name in diagram_ids)
-    return tokens * width * 4 <= LARGEST
+    return tokens * each <= LARGEST
 
 
 def frozen_features(

@@ -6,6 +6,7 @@ hash of the questions' ids, so that it is the same at every evaluation and in ev
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+import torch
 from accelerate.accelerator import Accelerator
 from accelerate.utils import gather_object
 from torch import nn
@@ -66,10 +68,21 @@ def generation_metrics(
     count, processes, rank = len(sample.asked), accelerator.num_processes, accelerator.process_index
     share = [sample.asked[(turn * processes + rank) % count] for turn in range(math.ceil(count / processes))]
     answerer = TransformersAnswerer(accelerator.unwrap_model(model), processor)
-    texts = answer_all(answerer, share, batch=batch, max_new_tokens=sample.max_new_tokens)
+    with _in_one_type(model, accelerator.device):
+        texts = answer_all(answerer, share, batch=batch, max_new_tokens=sample.max_new_tokens)
     shares = [texts] if processes == 1 else gather_object([texts])
     in_order = [shares[place % processes][place // processes] for place in range(count)]
     return _graded(sample.questions, in_order)
+
+
+def _in_one_type(model: nn.Module, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """bf16 autocast for a model of several types: on a GPU the base is in bf16, and what is trained in fp32.
+
+    accelerate puts autocast around the forward pass of the whole model. PEFT generates with the base's own, which would end at the first
+    matrix that meets the other type. A model of one type answers in it, as in evaluate (on a CPU that is fp32, and faster so).
+    """
+    types = {parameter.dtype for parameter in model.parameters() if parameter.is_floating_point()}
+    return torch.autocast(device.type, torch.bfloat16) if len(types) > 1 else contextlib.nullcontext()
 
 
 def _graded(questions: Sequence[Question], texts: Sequence[str]) -> dict[str, float]:

@@ -101,6 +101,14 @@ def launch(params: StageParams, runtime: Runtime, workers: int, script: str, fil
         raise SystemExit(1) from error
     except SignalException as error:
         raise SystemExit(128 + error.sigval) from error
+    except SystemExit as error:
+        # accelerate's launcher of one process keeps to itself how that ended. (The stage's own signals leave with other codes.)
+        if error.code != 1 or (files.checkpoints / _SPOKEN).exists():
+            raise
+        raise LaunchError(
+            "the training process ended without saying why (SIGKILL: perhaps for want of memory); dvc repro goes on from the last "
+            "checkpoint"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -117,10 +125,18 @@ def _quiet_launcher() -> Iterator[None]:
 
 
 def configuration(launcher: str) -> Path:
-    """The file that a launcher names. Raises LaunchError where it is not there."""
+    """The file that a launcher names. Raises LaunchError where it is not there, or asks for several machines.
+
+    A stage holds the lock of its workspace and renames its outputs there, which two machines cannot both do for one training.
+    """
     path = CONFIGURATIONS / f"{launcher}.yaml"
     if not path.is_file():
         raise LaunchError(f"runtime.launcher = {launcher}: no such file {path}; restore it, or set it to none")
+    machines = (read_yaml(path) or {}).get("num_machines", 1)
+    if machines != 1:
+        raise LaunchError(
+            f"{path}: num_machines = {machines}: the train stage runs on one machine, with all its GPUs; set it to 1"
+        )
     return path
 
 
@@ -150,6 +166,33 @@ def processes_of(runtime: Runtime) -> int:
     if gpus and processes > gpus:
         raise LaunchError(f"runtime.processes = {processes}: this machine shows {gpus} GPUs; at most one process each")
     return processes
+
+
+def one_gpu_in_view(device: str) -> str:
+    """Hide all GPUs but the one that a `runtime.device` like cuda:1 names, and return what the device is called then.
+
+    transformers trains on the first GPU in view, whichever the model is on (5.23). This works until CUDA starts, so call it first.
+    Raises LaunchError for a GPU that is not there.
+    """
+    kind, _, number = device.partition(":")
+    if not number:
+        return device
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if shown is not None:
+        listed = [name for name in shown.split(",") if name]
+        if int(number) >= len(listed):
+            raise LaunchError(
+                f"runtime.device = {device}: CUDA_VISIBLE_DEVICES = {shown} shows {len(listed)} GPUs, counted from 0"
+            )
+        number = listed[int(number)]
+    os.environ["CUDA_VISIBLE_DEVICES"] = number
+    import torch
+
+    if torch.cuda.device_count() != 1:
+        raise LaunchError(
+            f"runtime.device = {device}: this machine shows no such GPU; they are counted from 0, and auto takes the first"
+        )
+    return kind
 
 
 # ------------------------------------------------------------------------------------------------------------ the processes it starts

@@ -29,6 +29,7 @@ from diagramlens.models.families import (
 )
 from diagramlens.params import FrozenComponent, Lora, ModelEntry, Phase, Train, TrainedComponent
 from diagramlens.records import DiagramLensError
+from diagramlens.training.gradients import SEEING
 from diagramlens.training.processes import whole
 
 
@@ -78,9 +79,17 @@ def in_four_bit(phase: Phase, entry: ModelEntry) -> bool:
 
 
 def check_bases(family: Family, phases: Sequence[Phase], entry: ModelEntry) -> None:
-    """Raise RecipeError where a component that 4 bits round is trained in full, in a 4-bit phase or in one that a 4-bit phase follows."""
+    """Raise RecipeError where a component that 4 bits round is trained in full, in a 4-bit phase or in one that a 4-bit phase follows.
+
+    Also where a phase is in 4 bits and no phase trains through LoRA: transformers trains a 4-bit model with adapters only.
+    """
     full: dict[str, str] = {}
     for phase in phases:
+        if in_four_bit(phase, entry) and not lora_components(phases):
+            raise RecipeError(
+                f"phase {phase.name}: four_bit: true, and no phase trains a component as lora, without which a 4-bit model is not trained; "
+                "set four_bit: false"
+            )
         full |= {name: phase.name for name, plan in phase.components.items() if plan.train == "full"}
         for component, trained_in in full.items():
             if in_four_bit(phase, entry) and is_quantized_component(family, component):
@@ -88,6 +97,17 @@ def check_bases(family: Family, phases: Sequence[Phase], entry: ModelEntry) -> N
                     f"phase {phase.name}: four_bit: true would round {component}, which phase {trained_in} trains in full; "
                     f"set four_bit: false, or train {component} as lora"
                 )
+
+
+def check_pictures(phases: Sequence[Phase], shown: bool) -> None:
+    """Raise RecipeError for a phase that would train nothing, because no training sample has a picture (`shown`)."""
+    for phase in phases:
+        trained = {name for name, plan in phase.components.items() if plan.train != "frozen"}
+        if not shown and trained <= SEEING:
+            raise RecipeError(
+                f"phase {phase.name}: trains {' and '.join(sorted(trained))} alone, and no sample of data/split/train.parquet has a "
+                "picture; choose a recipe that trains the language model, or questions about diagrams"
+            )
 
 
 def _check_dora(phases: Sequence[Phase], lora: Lora) -> None:

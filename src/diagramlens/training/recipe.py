@@ -21,8 +21,10 @@ from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
 from torch import nn
 from transformers import PreTrainedModel, ProcessorMixin
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 from trl.trainer.sft_config import SFTConfig
 
+from diagramlens.models.budget import check_budget
 from diagramlens.models.families import Family, family_named
 from diagramlens.models.loading import (
     has_bf16_matmul,
@@ -42,6 +44,7 @@ from diagramlens.training.curves import curve_of, joined
 from diagramlens.training.features import FrozenFeatures, features_fit, frozen_features
 from diagramlens.training.generation import Sample, sample_of
 from diagramlens.training.optimizers import check_optimizer
+from diagramlens.training.order import ByPicture
 from diagramlens.training.packing import (
     TOKENS,
     PackingCollator,
@@ -56,6 +59,7 @@ from diagramlens.training.phases import (
     attach_lora,
     check_bases,
     check_phases,
+    check_pictures,
     in_four_bit,
     parameter_groups,
     rate_factor,
@@ -66,7 +70,7 @@ from diagramlens.training.phases import (
 from diagramlens.training.processes import is_main, is_sharded, own_device, process_count
 from diagramlens.training.shares import with_filler
 from diagramlens.training.trackers import check_tracker, tracker
-from diagramlens.training.trainer import ByPicture, PhaseTrainer
+from diagramlens.training.trainer import PhaseTrainer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +143,9 @@ def train_recipe(
     check_optimizer(settings.optimizer, device)
     check_bases(family, phases, entry)
     _check_dealt(phases, entry)
+    check_pictures(phases, any(question.diagram_id for question in training))
+    shown = sorted({question.diagram_id for question in (*training, *validation) if question.diagram_id})
+    check_budget("<name>", entry, {name: pictures.open(name).size for name in shown})
     processor = load_processor(entry)
     encoder = Encoder(processor, family.end_of_turn)
     vision = family.pictures(processor)
@@ -199,6 +206,9 @@ def _check_dealt(phases: Sequence[Phase], entry: ModelEntry) -> None:
 
 def _fresh_model(course: _Course, four_bit: bool) -> PreTrainedModel | PeftModel:
     """The base with every phase's adapters on it, which change nothing yet."""
+    # What the trainer of a phase before has told transformers of ZeRO stage 3: it would have all processes create the weights together,
+    # also those of a model that this one alone loads.
+    unset_hf_deepspeed_config()
     base: Any = load_model(
         course.entry,
         # What is dealt among GPUs may be too large for one: each takes its part from the CPU's memory.
@@ -237,8 +247,10 @@ def _train_phase(
     if is_main():
         resumed = checkpoints.latest() is not None
         watcher = tracker(course.machine.tracker, course.machine.tracker_folder, phase.name, resumed)
+    # TRL rounds to bf16 whatever requires gradients over a 4-bit base: also what the phase before has trained, and this one leaves alone.
+    model.requires_grad_(False)
     trainer = PhaseTrainer(
-        args=_arguments(course, phase, checkpoints.folder),
+        args=_arguments(course, phase, checkpoints.folder, at_hand=visual is not None),
         prepare=prepare,
         order=ByPicture(
             [(*images, "")[0] for images in course.training["images"]],
@@ -321,7 +333,9 @@ def _visual_tokens(course: _Course, model: PreTrainedModel | PeftModel, phase: P
     if not sees_frozen(phase) or is_sharded():
         return None
     names = sorted({name for split in (course.training, course.validation) for row in split["images"] for name in row})
-    if not names or not features_fit(course.vision, course.pictures, names, model.config.text_config.hidden_size):
+    # What makes them ends with a linear layer, which autocast has answer in bf16.
+    each = (torch.bfloat16 if course.bf16 else torch.float32).itemsize * model.config.text_config.hidden_size
+    if not names or not features_fit(course.vision, course.pictures, names, each):
         return None
     autocast = torch.autocast(course.device.type, torch.bfloat16) if course.bf16 else contextlib.nullcontext()
     return frozen_features(model, course.vision, course.pictures, names, autocast)
@@ -338,7 +352,8 @@ def _rate_scale(course: _Course) -> float:
     return course.entry.rate_scale * rate_factor(course.settings)
 
 
-def _arguments(course: _Course, phase: Phase, folder: Path) -> SFTConfig:
+def _arguments(course: _Course, phase: Phase, folder: Path, *, at_hand: bool) -> SFTConfig:
+    """A phase's settings in TRL's terms. `at_hand` says whether visual tokens have been computed beforehand."""
     settings, entry, machine = course.settings, course.entry, course.machine
     # The collator deals a whole step's examples to rows, and the rows go through the model one by one.
     together = settings.batch if settings.packing != "none" else entry.micro_batch
@@ -365,7 +380,7 @@ def _arguments(course: _Course, phase: Phase, folder: Path) -> SFTConfig:
         assistant_only_loss=False,
         remove_unused_columns=False,
         # Visual tokens at hand leave workers nothing to do; decoding pictures is worth one.
-        dataloader_num_workers=0 if sees_frozen(phase) else max(0, machine.workers - 1),
+        dataloader_num_workers=0 if at_hand else max(0, machine.workers - 1),
         eval_strategy="no",
         save_strategy="no",
         logging_strategy="no",

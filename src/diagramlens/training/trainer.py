@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,54 +36,21 @@ from diagramlens.training.callbacks import Bar, BestBy, Conductor, Progress, Tim
 from diagramlens.training.checkpoints import WEIGHTS, PhaseCheckpoints, read_progress, write_weights
 from diagramlens.training.curves import component_figures
 from diagramlens.training.generation import Sample, generation_metrics
+from diagramlens.training.gradients import check_loss, fill_gradients, shows_pictures
 from diagramlens.training.loss import summed_loss
 from diagramlens.training.optimizers import OptimizerName, build_optimizer
+from diagramlens.training.order import ByPicture
 from diagramlens.training.packing import rows_of, silent
 from diagramlens.training.phases import ParameterGroup, trained_weights
 from diagramlens.training.shares import Shared
 
 
-class ByPicture(Sampler[int]):
-    """Sample indices such that questions about one picture follow each other, in an order drawn from seed and epoch.
-
-    `pictures` names each sample's picture, "" where it has none. An incomplete batch comes last. Inside a batch samples are sorted by
-    `lengths` where these are given: micro-batches that are padded then hold samples of like length. Which samples make a batch depends
-    neither on that nor on its division into micro-batches.
-    """
-
-    def __init__(self, pictures: Sequence[str], batch: int, seed: int, lengths: Sequence[int] | None = None) -> None:
-        groups: dict[str, list[int]] = {}
-        for index, picture in enumerate(pictures):
-            groups.setdefault(picture or f"without {index}", []).append(index)
-        self._groups = list(groups.values())
-        self._count = len(pictures)
-        self._batch = batch
-        self._seed = seed
-        self._lengths = lengths
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order comes next; the trainer calls this, also when it resumes."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[int]:
-        groups = list(self._groups)
-        random.Random(f"{self._seed} {self._epoch}").shuffle(groups)
-        order = [index for group in groups for index in group]
-        for start in range(0, len(order), self._batch):
-            batch, lengths = order[start : start + self._batch], self._lengths
-            yield from sorted(batch, key=lambda index: lengths[index]) if lengths is not None else batch
-
-
 class PhaseTrainer(SFTTrainer):
     """One phase of a recipe. Its arguments beside SFTTrainer's:
 
-    `prepare` is called once TRL has set the model up, to switch gradients on (TRL casts the adapters of a 4-bit base to bf16, which loses
-    small steps, and this casts them back), and gives the parameters with their rates; `order` is that of the training samples; `batch` is
-    the effective batch; `sample` the questions to answer at each evaluation; `checkpoints` where a killed phase resumes
+    `prepare` is called once TRL has set the model up, to switch gradients on, and gives the parameters with their rates (TRL casts
+    whatever requires gradients over a 4-bit base to bf16: give it a model in which nothing does); `order` is that of the training
+    samples; `batch` is the effective batch; `sample` the questions to answer at each evaluation; `checkpoints` where a killed phase resumes
     from; `watchers` further callbacks. With several processes both data sets end in the filler row (see shares).
     """
 
@@ -117,6 +83,8 @@ class PhaseTrainer(SFTTrainer):
         self.model_accepts_loss_kwargs = True  # so that the trainer counts the supervised tokens of a whole step
         self.loss_is_scaled_for_ga: Any = True
         self._groups = prepare(self.model)
+        self._trained = {group.component for group in self._groups}
+        self._seen = False  # whether a row since the last step showed a picture
         self._optimizer_name = optimizer
         self._order = order
         self._sample = sample
@@ -196,6 +164,8 @@ class PhaseTrainer(SFTTrainer):
         """Sum of the negative log-likelihoods of this micro-batch, over the supervised tokens of the whole optimiser step."""
         summed, count = summed_loss(model, inputs)
         loss = summed / (num_items_in_batch if num_items_in_batch is not None else count)
+        check_loss(loss, inputs, self._trained)
+        self._seen |= shows_pictures(inputs)
         if not loss.requires_grad:
             # Rows without a picture, where only what sees is trained: they teach nothing.
             loss.requires_grad_()
@@ -212,18 +182,16 @@ class PhaseTrainer(SFTTrainer):
         with torch.no_grad():
             for inputs in self.get_eval_dataloader(eval_dataset):
                 for row in self._rows(self._prepare_inputs(inputs)):
-                    with self.compute_loss_context_manager():
-                        summed, count = summed_loss(self.model, row)
+                    summed, count = summed_loss(self.model, row)
                     total += torch.stack([summed, count]).double()
         total = self.accelerator.reduce(total, reduction="sum")
-        with self.compute_loss_context_manager():
-            answered = generation_metrics(
-                self.model,
-                self.processing_class,
-                self._sample,
-                self.args.per_device_eval_batch_size,
-                self.accelerator,
-            )
+        answered = generation_metrics(
+            self.model,
+            self.processing_class,
+            self._sample,
+            self.args.per_device_eval_batch_size,
+            self.accelerator,
+        )
         measured = {"loss": float(total[0] / total[1]), **answered}
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in measured.items()}
         self.log(metrics)
@@ -267,10 +235,8 @@ class PhaseTrainer(SFTTrainer):
         # The last moment at which gradients are whole, and the rates still those of this step. (DeepSpeed keeps gradients to itself.)
         if not self.is_deepspeed_enabled:
             groups = self.optimizer.param_groups
-            for parameter in (parameter for group in groups for parameter in group["params"]):
-                if parameter.grad is None:
-                    # A step without pictures, or all of it: the gradient is zero, and AdamW is to take it as such however rows are divided.
-                    parameter.grad = torch.zeros_like(parameter)
+            fill_gradients(groups, self._seen)
+            self._seen = False
             if self.state.global_step + 1 in self._timetable.points:
                 self._figures = component_figures(groups)
         return super()._clip_grad_norm(model)
