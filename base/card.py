@@ -46,7 +46,9 @@ Asked as `label` asks, one question of a kind about each, and graded as `evaluat
 |---|---|---|
 {answered}
 
-`base/learning_curve.csv` has the way there, on fewer held-out pictures, so that it jitters.
+![What is read and answered after how many pictures](learning_curve.png)
+
+The curve is that of `base/learning_curve.csv`, on fewer held-out pictures, so that it jitters; `base/README.md` tells how to read it.
 
 **What it is worth.** {control}
 
@@ -64,6 +66,7 @@ _ROWS = {
     "equation_via_netlist_accuracy": "equation via the netlist",
     "equation_sympy_accuracy": "equation, directly",
     "qa_numerical_accuracy": "number",
+    "count_accuracy": "count",
 }
 
 

@@ -20,6 +20,8 @@ from tqdm import tqdm
 
 from batches import Batches
 from card import write_card
+from curve import draw_curve
+from diagramlens.models.pretraining import write_pretraining
 from diagramlens.models.scratch import save_model_folder
 from diagramlens.runtime import Lock, die_with_parent, replaced
 from examples import write_examples
@@ -90,7 +92,9 @@ def finish(run: Pretraining) -> None:
     }
     with replaced(MODEL_FOLDER) as unfinished:
         save_model_folder(run.model, run.processor, unfinished)
+        write_pretraining(unfinished, run.settings["corpus"]["split"])
         write_examples(unfinished / "examples.png", told, run.model.eval(), run.processor)
+        draw_curve(run.curve, wanted["phases"], unfinished / "learning_curve.png")
         write_card(unfinished / "README.md", run.settings, told[0].sample.description, summary)
     with (HERE / "learning_curve.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, CURVE_COLUMNS, lineterminator="\n")

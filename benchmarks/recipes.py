@@ -6,7 +6,7 @@
 Each is `dvc exp run` in a copy of the tree, from train on, with the merged model alone evaluated, and stays as an experiment called
 recipe-NAME (`dvc exp show`). What was measured is in docs/recipes.json, the table in docs/recipes.md. Stopped half-way, it goes on with the
 recipes that are missing; where the file is of another state of code, parameters or model it measures all anew. The minutes are those of
-train, merge, quantize and evaluate on this machine, with nothing beside.
+train, merge, quantize and evaluate on the machine at hand.
 """
 
 from __future__ import annotations
@@ -21,26 +21,27 @@ from typing import Any
 
 import dvc.api
 
-from diagramlens.params import load_params
+from diagramlens.params import Recipe, load_params
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "recipes.json"
 TABLE = ROOT / "docs" / "recipes.md"
 # What may change without any recipe having to be measured again.
-WORDS = [":!docs", ":!*.md", ":!tests"]
+WORDS = [":!docs", ":!benchmarks", ":!tests", ":!*.md"]
 ACCURACIES = {
     "netlist_exact_accuracy": "netlist exact",
     "netlist_terminal_f1": "terminal F1",
     "equation_via_netlist_accuracy": "equation via the netlist",
     "equation_sympy_accuracy": "equation directly",
     "qa_numerical_accuracy": "number",
+    "count_accuracy": "count",
     "accuracy": "all questions",
 }
 
 
 def main() -> None:
     """Measure what is missing and print the table."""
-    recipes = list(load_params(ROOT / "params.yaml").recipes)
+    recipes = load_params(ROOT / "params.yaml").recipes
     parser = argparse.ArgumentParser(
         description="What each recipe makes of the same model and data.",
         epilog="docs/recipes.md is rewritten after every recipe",
@@ -48,7 +49,7 @@ def main() -> None:
     parser.add_argument(
         "recipes", nargs="*", metavar="RECIPE", help=f"of {', '.join(recipes)}; all where none is named"
     )
-    wanted = parser.parse_args().recipes or recipes
+    wanted = parser.parse_args().recipes or list(recipes)
     if unknown := [name for name in wanted if name not in recipes]:
         parser.error(f"params.yaml has no recipe {', '.join(unknown)}; it has {', '.join(recipes)}")
     if _output("git", "status", "--porcelain", "--untracked-files=no", "--", ".", *WORDS):
@@ -86,26 +87,26 @@ def measured(recipe: str) -> dict[str, Any]:
     }
 
 
-def page(found: Mapping[str, Any], order: list[str]) -> str:
+def page(found: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> str:
     """docs/recipes.md: the table and how it came about."""
     return (
         "# The recipes on the default run\n\n"
-        f"Measured by `benchmarks/recipes.py` on the tree of commit {found['commit'][:12]}: each recipe from train to evaluate, with\n"
-        "nothing beside. The accuracies are those of the merged model on the test split; those of the base are the committed metrics'.\n\n"
-        + table(found, order)
+        f"Measured by `benchmarks/recipes.py` on the tree of commit {found['commit'][:12]}: each recipe from train to evaluate.\n"
+        "The accuracies are those of the merged model on the test split; those of the base are the committed metrics'.\n\n"
+        + table(found, recipes)
     )
 
 
-def table(found: Mapping[str, Any], order: list[str]) -> str:
-    """The table as Markdown: the base first, then the recipes in this order."""
+def table(found: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> str:
+    """The table as Markdown: the base first, then the recipes in the order of params.yaml; phases stand in the order in which they run."""
     lines = [
         "| recipe | trained | minutes | " + " | ".join(ACCURACIES.values()) + " |",
         "|---|---|---|" + "---|" * len(ACCURACIES),
         "| none: the base | | | " + _cells(found["base"]) + " |",
     ]
-    for name in (name for name in order if name in found["recipes"]):
+    for name in (name for name in recipes if name in found["recipes"]):
         row = found["recipes"][name]
-        trained = ", then ".join(f"{count / 1e6:.2f} M" for count in row["trained"].values())
+        trained = ", then ".join(f"{row['trained'][phase.name] / 1e6:.2f} M" for phase in recipes[name].phases)
         lines.append(f"| `{name}` | {trained} | {row['minutes']:.0f} | {_cells(row['merged'])} |")
     return "\n".join(lines) + "\n"
 

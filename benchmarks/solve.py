@@ -240,8 +240,10 @@ def _solved(level: int, recipe: CircuitRecipe | None, rng: random.Random, tally:
 
 def _drawn(level: int, recipe: CircuitRecipe, rng: random.Random) -> str:
     """The text of a circuit of one level, of any shape that is drawn."""
-    shapes = dict.fromkeys(recipe.shapes, 1.0)
-    only = replace(recipe, levels={level: replace(recipe.levels[level], weight=1.0)}, shapes=shapes, crossings=0.3)
+    shapes, sizes = dict.fromkeys(recipe.shapes, 1.0), recipe.levels[level]
+    # Two-ports of level 2 want four junctions a side.
+    sizes = replace(sizes, weight=1.0, grid=(sizes.grid[0], max(sizes.grid[1], 4)))
+    only = replace(recipe, levels={level: sizes}, shapes=shapes, crossings=0.3)
     return sample_circuit(only, rng).truth
 
 

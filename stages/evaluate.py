@@ -20,6 +20,7 @@ if __name__ == "__main__":
         from diagramlens.evaluation.variants import check_variants, is_gguf, open_variant
         from diagramlens.inference import Asked, answer_all, closing
         from diagramlens.inspecting.out_of_memory import Use, out_of_memory_advice
+        from diagramlens.models.pretraining import known_topologies
 
         settings, how = run.params.evaluate, run.runtime
         check_variants(settings.variants)
@@ -29,6 +30,13 @@ if __name__ == "__main__":
             Asked(question.id, diagrams[question.diagram_id].image, question.prompt, question.kind)
             for question in questions
         ]
+        topologies = {question.group for question in questions}
+        known = known_topologies(run.params.model, topologies)
+        if known:
+            run.note(
+                f"warning: {run.params.model.source} was pretrained on {known} of these {len(topologies)} test topologies, so that the "
+                "figures are none of circuits never seen; split.salt decides which are kept apart"
+            )
         out = run.out("data/predictions")
         use = Use("evaluate", run.params.names.model, run.params.model, batch=settings.batch)
         predictions: dict[str, list[Prediction]] = {}
@@ -49,6 +57,8 @@ if __name__ == "__main__":
             predictions[variant] = score(variant, questions, texts)
             write_table(out / f"{variant}.parquet", predictions[variant], Prediction)
         run.metrics("metrics/metrics.json", {variant: summarize(rows) for variant, rows in predictions.items()})
+        examined = {"diagrams": len(diagrams), "questions": len(questions), "topologies": len(topologies)}
+        run.metrics("metrics/evaluate.json", {**examined, "topologies_pretrained_on": known})
         parts = {diagram.id: part_count(diagram.truth) for diagram in diagrams.values()}
         by_parts = accuracy_table(predictions, "parts", lambda row: parts[row.diagram_id])
         write_csv(run.file("metrics/accuracy_by_parts.csv"), "parts", settings.variants, by_parts)

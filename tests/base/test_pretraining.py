@@ -18,6 +18,7 @@ from batches import Batches
 from card import write_card
 from control import beside, write_untrained
 from corpus import describe, sample
+from curve import draw_curve, read_curve, settled
 from dense import CELL, HEADS, NONE, DenseHeads, cells
 from diagramlens.domains.circuits.layout import terminals
 from diagramlens.domains.circuits.netlist import merged_nodes, parse_netlist, topology_group
@@ -29,6 +30,7 @@ from examples import others_examples, own_examples, sheet, write_examples
 from held_out import Told, answer, figures, held_out, shares_right
 from learner import Pretraining
 from pretrain import checkpoint_path
+from scaling import RESULT, exponent, line, needed, table
 from schedule import Schedule
 from settings import load_settings
 
@@ -429,6 +431,48 @@ def test_the_sheet_of_examples_shows_right_and_wrong_and_the_pictures_of_others(
     assert others[0].drawn.startswith("R1 0 1") and others[0].verdict.endswith("of 3 parts named")
     write_examples(tmp_path / "examples.png", told, run.model, run.processor)
     assert Image.open(tmp_path / "examples.png").width == sheet(own).width
+
+
+def test_the_learning_curve_has_a_line_at_the_end_of_every_descent_to_zero(settings: dict[str, Any]) -> None:
+    phases = settings["pretrain"]["phases"]
+    curve = read_curve(ROOT / "base/learning_curve.csv")
+    ends = [sum(phase["pictures"] for phase in phases[: number + 1]) for number in range(len(phases))]
+    zeros = [end for end, phase in zip(ends, phases, strict=True) if phase["rate"] == 0]
+    found = settled(curve, phases)
+    assert [row["pictures"] for row in found] == zeros and zeros[-1] == curve[-1]["pictures"]
+    assert all(row["rate"] == 0 for row in found)
+
+
+def test_the_picture_of_the_learning_curve_is_that_of_the_committed_lines(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    curve = read_curve(ROOT / "base/learning_curve.csv")
+    assert curve[0]["held_out_transfer"] is None and curve[-1]["held_out_transfer"] is not None
+    draw_curve(curve, settings["pretrain"]["phases"], tmp_path / "drawn.png")
+    with Image.open(tmp_path / "drawn.png") as drawn, Image.open(ROOT / "models/base/learning_curve.png") as shipped:
+        assert np.array_equal(np.asarray(drawn), np.asarray(shipped))
+
+
+def test_the_readme_of_the_pretraining_tells_what_the_versions_of_the_model_show() -> None:
+    rows = read_curve(RESULT)
+    summary = json.loads((ROOT / "base/metrics.json").read_text(encoding="utf-8"))
+    assert line(summary) == rows[-1], "scaling.csv ends in the shipped weights"
+    text = " ".join((ROOT / "base/README.md").read_text(encoding="utf-8").split())
+    assert " ".join(table(rows).split()) in text
+    assert f"to the power of -{exponent(rows):.2f}" in text
+    times = round(needed(rows, 0.95))
+    assert f"95 % want {times} times as many, {times * summary['pictures'] / 1e6:.0f} million" in text
+
+
+def test_the_law_of_scaling_is_that_of_its_ends() -> None:
+    """Four times the pictures for half the errors is a root; a quarter of the errors then wants four times as many again, twice."""
+    rows = [
+        dict.fromkeys(("pictures", "told"), 0.0) | row
+        for row in ({"pictures": 1.0, "told": 0.6}, {"pictures": 4.0, "told": 0.8})
+    ]
+    assert exponent(rows) == pytest.approx(0.5)
+    assert needed(rows, 0.95) == pytest.approx(16)
+    assert line({"held_out": {"overall": {"exact": 1.0}}, "pictures": 1}) is None
 
 
 SUMMARY = {

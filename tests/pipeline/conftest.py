@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 
+from diagramlens.models.pretraining import write_pretraining
 from tests.pipeline.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,8 @@ TINY = [
     "runtime.progress=false",
 ]
 
+ANOTHER_SPLIT: dict[str, str | float] = {"salt": "another", "train": 0.8, "validation": 0.1, "test": 0.1}
+
 
 @pytest.fixture(scope="session")
 def make_workspace(tmp_path_factory: pytest.TempPathFactory, tiny_model_dir: Path) -> Callable[[str], Workspace]:
@@ -67,6 +70,8 @@ def make_workspace(tmp_path_factory: pytest.TempPathFactory, tiny_model_dir: Pat
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, target)
         shutil.copytree(tiny_model_dir, workspace.folder / "models/base")
+        # As if the tiny model had been pretrained, on topologies chosen by another salt.
+        write_pretraining(workspace.folder / "models/base", ANOTHER_SPLIT)
         apply_overrides(workspace.folder / "params.yaml", TINY)
         workspace.git("init", "--quiet")
         workspace.commit("the tiny profile")

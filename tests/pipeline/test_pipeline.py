@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
+from diagramlens.records import Prediction, Question, read_rows
+from diagramlens.splitting import SPLITS, place
+from tests.pipeline.conftest import ANOTHER_SPLIT
 from tests.pipeline.workspace import Workspace, ran
 
 STAGES = ["generate", "label", "split", "train", "merge", "quantize", "evaluate"]
@@ -42,6 +45,17 @@ def test_every_variant_is_measured_and_no_topology_is_shared(workspace: Workspac
     metrics = json.loads((workspace.folder / "metrics/metrics.json").read_text(encoding="utf-8"))
     assert {"base", "merged"} <= set(metrics)
     assert json.loads((workspace.folder / "metrics/split.json").read_text(encoding="utf-8"))["groups_shared"] == 0
+
+
+def test_test_topologies_that_the_base_was_pretrained_on_are_counted(workspace: Workspace) -> None:
+    examined = json.loads((workspace.folder / "metrics/evaluate.json").read_text(encoding="utf-8"))
+    group_of = {row.id: row.group for row in read_rows(workspace.folder / "data/split/test.parquet", Question)}
+    answered = read_rows(workspace.folder / "data/predictions/base.parquet", Prediction)
+    groups = {group_of[row.question_id] for row in answered}
+    shares = {name: float(ANOTHER_SPLIT[name]) for name in SPLITS}
+    drawn = [group for group in groups if place(group, str(ANOTHER_SPLIT["salt"]), shares) == "train"]
+    assert drawn, "the tiny profile has a test topology that the other salt puts into train"
+    assert (examined["topologies"], examined["topologies_pretrained_on"]) == (len(groups), len(drawn))
 
 
 def test_another_rank_runs_training_and_what_follows_and_nothing_before(workspace: Workspace) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from diagramlens.checking.budget import budget_warnings, picture_sizes
+from diagramlens.models.pretraining import salt_warnings
 from diagramlens.params import PARAMS_FILE, Params, ParamsError, load_params
 
 
@@ -45,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
         for problem in error.problems:
             print(f"diagramlens check: {problem}", file=sys.stderr)
         return 1
-    for warning in budget_warnings(params.model, params.selected_model, picture_sizes(Path("data/diagrams"))):
+    warnings = budget_warnings(params.model, params.selected_model, picture_sizes(Path("data/diagrams")))
+    warnings += salt_warnings(params.model, params.selected_model, params.split.salt, params.split.fractions)
+    for warning in warnings:
         print(f"diagramlens check: warning: {warning}", file=sys.stderr)
     if args.forward or args.overfit:
         return _try(args, params)
