@@ -199,8 +199,10 @@ def _toll(pen: Pen, part: Symbol, parts: Sequence[Symbol]) -> Toll:
 
 def distance(first: Box, second: Box) -> float:
     """The pixels between two boxes, 0 where they meet."""
-    across = max(first[0] - second[2], second[0] - first[2], 0)
-    return math.hypot(across, max(first[1] - second[3], second[1] - first[3], 0))
+    # Comparisons instead of max(): this is called for every place of a label and every other part.
+    across = first[0] - second[2] if first[0] > second[2] else second[0] - first[2] if second[0] > first[2] else 0
+    along = first[1] - second[3] if first[1] > second[3] else second[1] - first[3] if second[1] > first[3] else 0
+    return math.hypot(across, along) if across and along else float(across or along)
 
 
 def nearby(pen: Pen, box: Box, crowd: Sequence[Box]) -> list[Box]:

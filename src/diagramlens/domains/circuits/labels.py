@@ -8,10 +8,11 @@ smaller type.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
 from operator import itemgetter
 from typing import NamedTuple
 
-from diagramlens.domains.circuits.pen import Pen, Run, Spot, box_around, overlap
+from diagramlens.domains.circuits.pen import Pen, Run, Spot, overlap
 from diagramlens.domains.circuits.scene import Box
 from diagramlens.domains.circuits.styles import Style
 from diagramlens.domains.circuits.symbols import Symbol
@@ -65,8 +66,13 @@ def block_box(pen: Pen, place: Place) -> Box:
     """The box that a label would fill at a place."""
     if len(place.rows) == 1:
         return pen.measure(place.where, place.anchor, place.rows[0])
-    boxes = [pen.measure(where, anchor, row) for where, anchor, row in _set(pen, place)]
-    return box_around([spot for box in boxes for spot in (box[:2], box[2:])])
+    boxes = (pen.measure(where, anchor, row) for where, anchor, row in _set(pen, place))
+    return reduce(_around_both, boxes)
+
+
+def _around_both(a: Box, b: Box) -> Box:
+    left, top = a[0] if a[0] < b[0] else b[0], a[1] if a[1] < b[1] else b[1]
+    return left, top, a[2] if a[2] > b[2] else b[2], a[3] if a[3] > b[3] else b[3]
 
 
 def write(pen: Pen, place: Place) -> Box:

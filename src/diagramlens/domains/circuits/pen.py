@@ -151,9 +151,11 @@ def box_around(points: Iterable[Spot]) -> Box:
 
 def overlap(first: Box, second: Box) -> float:
     """The area that two boxes share, in square pixels."""
+    if first[0] >= second[2] or second[0] >= first[2] or first[1] >= second[3] or second[1] >= first[3]:
+        return 0.0  # nearly always
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
-    return float(width * height) if width > 0 and height > 0 else 0.0
+    return float(width * height)
 
 
 @lru_cache(maxsize=64)
