@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("diagramlens.evaluation.evaluate_command", "examine a model on a data set of other people"),
     "report": ("diagramlens.report.command", "show the results of the run in this workspace as a page"),
     "grade": ("diagramlens.grading.command", "grade an answer of any kind, or a file of answers"),
-    "solve": ("diagramlens.domains.circuits.command", "print the transfer function of a netlist"),
+    "solve": ("diagramlens.domains.circuits.command", "print the transfer function of a netlist or block diagram"),
     "draw": ("diagramlens.domains.circuits.draw_command", "draw the picture of a netlist"),
 }
 
