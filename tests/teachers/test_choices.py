@@ -17,17 +17,8 @@ from diagramlens.records import Question
 from diagramlens.teachers.choices import as_choice
 from diagramlens.teachers.solver import Asking, Described, label
 from tests.circuits.recipes import full_recipe
+from tests.teachers.ladder import LADDER
 
-LADDER = """\
-V1 e a 10; up
-R1 a b 2k; right
-R3 b c 1k; right
-C1 b f 1u; down
-R2 c g 3k; down, v=vo
-W e f; right
-W f g; right
-W f 0; down, ground
-"""
 CIRCUITS = 100
 
 

@@ -20,6 +20,7 @@ from diagramlens.teachers.cross_check import Checked
 from diagramlens.teachers.imported import check_gold
 from diagramlens.teachers.label_metrics import LabelTally
 from diagramlens.teachers.solver import Asking, Described, LabelError, count_described, label, label_all, read_described
+from tests.teachers.ladder import LADDER
 
 ASKING = Asking({"netlist": 1, "transfer": 1, "voltage": 1, "current": 1}, "traced", seed=2)
 DIAGRAM = Described(
@@ -31,20 +32,10 @@ DIAGRAM = Described(
     source="drawn",
     questions="[]",
 )
-LADDER = """\
-V1 e a 10; up
-R1 a b 2k; right
-R3 b c 1k; right
-C1 b f 1u; down
-R2 c g 3k; down, v=vo
-W e f; right
-W f g; right
-W f 0; down, ground
-"""
 WORKED_KINDS = Asking(
     {"netlist": 1, "count": 1, "transfer": 3, "impedance": 3, "voltage": 3, "current": 2}, "traced", seed=2
 )
-# Node voltages of the ladder above are volts for these values of its parts, at s = 3.
+# Node voltages of the ladder are volts for these values of its parts, at s = 3.
 VALUES = {"V1": 10.0, "R1": 2000.0, "R2": 3000.0, "R3": 1000.0, "C1": 1e-6, "Itest": 1.0, "s": 3.0}
 
 

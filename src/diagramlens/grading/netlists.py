@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from diagramlens.domains.circuits.netlist import PINS, Netlist, NetlistError, Part, merge_wires, parse_netlist
+from diagramlens.domains.circuits.netlist import GROUND, PINS, Netlist, NetlistError, Part, merge_wires, parse_netlist
 
 MAX_CHARACTERS = 20_000
 MAX_PARTS = 200
@@ -26,7 +26,6 @@ ROLES = {
     **dict.fromkeys("VEHP", ("+", "-", "control +", "control -")),
     **dict.fromkeys("IGF", ("first", "second", "control +", "control -")),
 }
-GROUND = "0"
 
 # What is taken for a part's name in an answer: letters with a number, a wire, a supply. Names of the gold are, whatever they look like.
 _NAME = re.compile(r"[A-Za-z]{1,3}\d\w*|W|V(?:DD|CC|SS|EE)")

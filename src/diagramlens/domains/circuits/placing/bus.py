@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from itertools import pairwise
 
-from diagramlens.domains.circuits.netlist import Netlist
+from diagramlens.domains.circuits.netlist import GROUND, Netlist
 from diagramlens.domains.circuits.placing.hints import crossings_of
-from diagramlens.domains.circuits.placing.nets import GROUND, Block, Edge, Hang, Plan, chain_from, plan_of
+from diagramlens.domains.circuits.placing.nets import Block, Edge, Hang, Plan, chain_from, plan_of
 from diagramlens.domains.circuits.placing.order import arrange
 from diagramlens.domains.circuits.placing.printing import Printed, as_segment
 from diagramlens.domains.circuits.placing.row import STEP, Lane, Row, Run, lanes_of, row_of

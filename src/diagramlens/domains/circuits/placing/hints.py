@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from diagramlens.domains.circuits.layout import GRID_LIMIT, JUNCTION_NAMES, box_of, terminals
-from diagramlens.domains.circuits.netlist import Netlist, Part, is_supply
-from diagramlens.domains.circuits.placing.nets import GROUND, device_pins, is_device
+from diagramlens.domains.circuits.netlist import GROUND, Netlist, Part, is_supply
+from diagramlens.domains.circuits.placing.nets import device_pins, is_device
 from diagramlens.domains.circuits.placing.printing import Printed, as_segment
 from diagramlens.domains.circuits.placing.row import STEP
 from diagramlens.domains.circuits.scene import Device, Point, Port, Rail, Scene, Segment

@@ -12,10 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from diagramlens.domains.circuits.netlist import OPAMP, TRANSISTORS, Netlist, Part, is_supply
+from diagramlens.domains.circuits.netlist import GROUND, OPAMP, TRANSISTORS, Netlist, Part, is_supply
 from diagramlens.records import DiagramLensError
 
-GROUND = "0"
 _BELOW = ("VSS", "VEE")  # supplies that are drawn below what they feed
 HangKind = Literal["part", "ground", "supply", "port"]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from diagramlens.domains.circuits.layout import terminals
-from diagramlens.domains.circuits.netlist import Netlist, merge_wires
+from diagramlens.domains.circuits.netlist import GROUND, Netlist, merge_wires
 from diagramlens.domains.circuits.pen import REFERENCE_PITCH
 from diagramlens.domains.circuits.placing.bus import place_on_bus
 from diagramlens.domains.circuits.placing.hints import HintsError, by_directions, by_names
-from diagramlens.domains.circuits.placing.nets import GROUND, PlacingError, is_device
+from diagramlens.domains.circuits.placing.nets import PlacingError, is_device
 from diagramlens.domains.circuits.placing.printing import Printing, printing_of
 from diagramlens.domains.circuits.placing.row import STEP
 from diagramlens.domains.circuits.scene import Point, Port, Scene

@@ -17,10 +17,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from diagramlens.domains.circuits.formula import Formula, Term
-from diagramlens.domains.circuits.netlist import OPAMP
+from diagramlens.domains.circuits.netlist import GROUND, OPAMP
 from diagramlens.domains.circuits.questions.asked import Asked, Kind, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit
-from diagramlens.domains.circuits.questions.nodes import GROUND
 from diagramlens.domains.circuits.questions.notes import symbol_notes
 from diagramlens.domains.circuits.questions.transfers import output_nodes, path_slots
 from diagramlens.domains.circuits.questions.transfers import subjects as transfer_subjects

@@ -11,11 +11,11 @@ import string
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from diagramlens.domains.circuits.netlist import Netlist, is_supply
+from diagramlens.domains.circuits.netlist import GROUND, Netlist, is_supply
 from diagramlens.domains.circuits.nodal import NodalEquation, nodal_equation
 from diagramlens.domains.circuits.questions.asked import Asked, Kind, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit
-from diagramlens.domains.circuits.questions.nodes import GROUND, drawn_nodes
+from diagramlens.domains.circuits.questions.nodes import drawn_nodes
 from diagramlens.domains.circuits.questions.notes import symbol_notes
 from diagramlens.domains.circuits.questions.working import Working, node_voltage
 from diagramlens.domains.circuits.solve import SolveError

@@ -6,12 +6,10 @@ import random
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from diagramlens.domains.circuits.netlist import OPAMP, Part, is_supply
+from diagramlens.domains.circuits.netlist import GROUND, OPAMP, Part, is_supply
 from diagramlens.domains.circuits.questions.asked import Asked, Kind, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit
 from diagramlens.domains.circuits.questions.notes import naming_note
-
-GROUND = "0"
 
 JOINED_WORDINGS = {
     "joined": (
