@@ -124,13 +124,13 @@ def test_every_face_writes_every_unit() -> None:
 def test_labels_are_set_as_they_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The label replaces the name, and what rules a source stands behind it."""
     texts: list[str] = []
-    text = Pen.text
+    row = Pen.row
 
-    def heard(pen, where, anchor, runs):  # type: ignore[no-untyped-def]
+    def heard(pen, left, baseline, runs):  # type: ignore[no-untyped-def]
         texts.append("".join(run for run, _, _ in runs))
-        return text(pen, where, anchor, runs)
+        row(pen, left, baseline, runs)
 
-    monkeypatch.setattr(Pen, "text", heard)
+    monkeypatch.setattr(Pen, "row", heard)
     for style in STYLE_NAMES:
         look = replace(looks(style)[0], nodes="none")
         for scene, printed in (

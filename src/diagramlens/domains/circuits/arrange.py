@@ -13,10 +13,20 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from operator import attrgetter
 
-from diagramlens.domains.circuits.labels import ENOUGH, Place, Toll, beside, cheapest, name_between, place_box
-from diagramlens.domains.circuits.pen import Pen, overlap
+from diagramlens.domains.circuits.labels import (
+    ENOUGH,
+    Found,
+    Place,
+    Strip,
+    Toll,
+    beside,
+    cheapest,
+    kept,
+    name_between,
+    usual_box,
+)
+from diagramlens.domains.circuits.pen import Pen, covered, meeting
 from diagramlens.domains.circuits.scene import Box, Scene
 from diagramlens.domains.circuits.signs import (
     Signs,
@@ -38,9 +48,10 @@ _ROUNDS = 2  # how often everything is placed
 _CLEAR, _CLEAR_OF_OTHERS = 5.0, 2.5
 _STRANGE, _MISLEADING = 4.0, 40.0
 _SMALLEST_TYPE = 0.7  # in terms of the style's
+_ROUNDING = 1e-6  # more than the sum of some prices can be off
 _AIR = 1.0  # units round a sign that are to be free
 
-Finder = Callable[[Sequence[Box]], tuple[float, Place]]
+Finder = Callable[[Sequence[Box]], Found]
 
 
 @dataclass(frozen=True)
@@ -79,9 +90,9 @@ def type_for(style: Style, unit: float) -> Style:
 
 
 def arranged(
-    pen: Pen, parts: Sequence[Symbol], others: Sequence[Sequence[Place]], crowd: Sequence[Box]
+    pen: Pen, parts: Sequence[Symbol], others: Sequence[Sequence[Strip]], crowd: Sequence[Box]
 ) -> tuple[list[Beside], list[Place]]:
-    """The places of all that stands beside the parts, and the best of each of the `others`' places. `crowd` is what is drawn already."""
+    """The places of all that stands beside the parts, and the best of each of the `others`' strips. `crowd` is what is drawn already."""
     tolls = [_toll(pen, part, parts) for part in parts]
     marks = _marks(pen, parts, tolls, crowd)
     # Names of voltages and currents first, as they have the fewest places.
@@ -90,7 +101,7 @@ def arranged(
         finders += [(find, part.box) for find in _names_of_marks(pen, part, mark)]
     named = len(finders)
     finders += [(_label_of(pen, part, toll), part.box) for part, toll in zip(parts, tolls, strict=True)]
-    finders += [(_best_of(pen, places), place_box(pen, places[0])) for places in others]
+    finders += [(_best_of(pen, strips), kept(pen, usual_box(pen, strips[0]))) for strips in others]
     places = _settled(pen, finders, [*crowd, *(box for mark in marks for box in mark.boxes)])
     names, labels = iter(places[:named]), iter(places[named:])
     found = []
@@ -106,29 +117,27 @@ def _names_of_marks(pen: Pen, part: Symbol, mark: _Marks) -> Iterator[Finder]:
     if mark.signs is not None and (voltage := printed_mark(part.segment.voltage)):
         yield _best_of(pen, name_between(pen, part, voltage, mark.signs.side))
     if mark.arrow is not None and (current := printed_mark(part.segment.current)):
-        yield _best_of(pen, list(beside_lead(pen, part, mark.arrow, current)))
+        yield _best_of(pen, beside_lead(pen, part, mark.arrow, current))
 
 
 def _label_of(pen: Pen, part: Symbol, toll: Toll) -> Finder:
     return lambda crowd: beside(pen, part, part.segment.printed, crowd, toll=toll)
 
 
-def _best_of(pen: Pen, places: Sequence[Place]) -> Finder:
-    return lambda crowd: cheapest(pen, places, crowd)
+def _best_of(pen: Pen, strips: Sequence[Strip]) -> Finder:
+    return lambda crowd: cheapest(pen, strips, crowd)
 
 
 def _settled(pen: Pen, finders: Sequence[tuple[Finder, Box]], crowd: Sequence[Box]) -> list[Place]:
     """A place for each: the best beside the crowd and the others' places; what found no good one looks again when all stand."""
-    found: dict[int, tuple[float, Place]] = {}
-    boxes: dict[int, Box] = {}
+    found: dict[int, Found] = {}
     for _ in range(_ROUNDS):
         for index, (find, centre) in enumerate(finders):
-            if index in found and found[index][0] <= ENOUGH:  # those that came later kept clear of it
+            if index in found and found[index].price <= ENOUGH:  # those that came later kept clear of it
                 continue
-            rest = [box for other, box in boxes.items() if other != index]
+            rest = [other.box for number, other in found.items() if number != index]
             found[index] = find(nearby(pen, centre, [*crowd, *rest]))
-            boxes[index] = place_box(pen, found[index][1])
-    return [found[index][1] for index in range(len(finders))]
+    return [found[index].place for index in range(len(finders))]
 
 
 def _marks(pen: Pen, parts: Sequence[Symbol], tolls: Sequence[Toll], crowd: Sequence[Box]) -> list[_Marks]:
@@ -146,52 +155,66 @@ def _marks(pen: Pen, parts: Sequence[Symbol], tolls: Sequence[Toll], crowd: Sequ
 
 def _best_marks(pen: Pen, part: Symbol, toll: Toll, near: Sequence[Box]) -> _Marks:
     """Of each side the best signs and arrow; of both sides the one that leaves the better place to the part's label."""
-    best: list[_Marks] = []
+    best: _Marks | None = None
     for side in (1.0, -1.0):
-        mark = min(_possible(pen, part, side, toll, near), key=attrgetter("price"))
+        mark = _signs_and_arrow(pen, part, side, toll, near)
         taken, price = [*near, *mark.boxes], mark.price
         for find in _names_of_marks(pen, part, mark):
-            named, place = find(taken)
-            taken.append(place_box(pen, place))
-            price += named
-        price += beside(pen, part, part.segment.printed, taken, toll=toll)[0]
-        best.append(replace(mark, price=price))
-    return min(best, key=attrgetter("price"))
+            name = find(taken)
+            taken.append(name.box)
+            price += name.price
+        # A place that makes this side the dearer need not be found.
+        limit = best.price - price + _ROUNDING if best is not None else math.inf
+        price += beside(pen, part, part.segment.printed, taken, toll=toll, limit=limit).price
+        if best is None or price < best.price:
+            best = replace(mark, price=price)
+    assert best is not None
+    return best
 
 
-def _possible(pen: Pen, part: Symbol, side: float, toll: Toll, near: Sequence[Box]) -> Iterator[_Marks]:
-    """Signs on a side and an arrow, each wherever it can be, with the price of what they touch."""
+def _signs_and_arrow(pen: Pen, part: Symbol, side: float, toll: Toll, near: Sequence[Box]) -> _Marks:
+    """Signs on a side and an arrow where they touch the least, with the price of that."""
     signs: list[Signs | None] = [None]
     arrows: list[float | None] = [None]
     if part.segment.voltage:
         signs = [usual_signs(pen, part, side), *other_signs(pen, part, side)]
     if part.segment.current:
         arrows = [*leads_for_arrow(pen, part)]
+    best = _Marks(None, None, (), math.inf)
     for (order, sign), arrow in product(enumerate(signs), arrows):
+        if order >= best.price:  # the unusual costs that much wherever it stands
+            break
         boxes = sign_boxes(pen, part, sign) if sign is not None else []
         heads = [arrow_box(pen, part, arrow)] if arrow is not None else []
         grown = [_grown(box, _AIR * pen.unit) for box in boxes]
-        price = sum(overlap(box, other) for box in grown for other in [*near, *heads])
-        price += sum(overlap(head, other) for head in heads for other in near) + sum(toll(box) for box in boxes)
-        yield _Marks(sign, arrow, (*boxes, *heads), price + order)
+        price = sum(covered(box, [*near, *heads]) for box in grown)
+        price += sum(covered(head, near) for head in heads) + sum(toll(box) for box in boxes)
+        if price + order < best.price:
+            best = _Marks(sign, arrow, (*boxes, *heads), price + order)
+    return best
 
 
 def _grown(box: Box, air: float) -> Box:
     more = math.ceil(air)
-    return box[0] - more, box[1] - more, box[2] + more, box[3] + more
+    left, top, right, bottom = box
+    return left - more, top - more, right + more, bottom + more
 
 
 def _toll(pen: Pen, part: Symbol, parts: Sequence[Symbol]) -> Toll:
     """What a box beside a part costs for being too near to another part."""
-    rest = [other for other in parts if other is not part]
-    alike = [other.box for other in rest if other.segment.kind == part.segment.kind]
-    unlike = [other.box for other in rest if other.segment.kind != part.segment.kind]
+    rest = [(other.segment.kind == part.segment.kind, other.box) for other in parts if other is not part]
+    boxes = [other for _, other in rest]
+    clear, clear_of_others = _CLEAR * pen.unit, _CLEAR_OF_OTHERS * pen.unit
 
     def toll(box: Box) -> float:
         own = distance(box, part.box)
-        short = own + _CLEAR * pen.unit - min((distance(box, other) for other in alike), default=math.inf)
-        price = _MISLEADING if short >= _CLEAR * pen.unit else 0.0
-        other = own + _CLEAR_OF_OTHERS * pen.unit - min((distance(box, other) for other in unlike), default=math.inf)
+        if not meeting(_grown(box, own + clear), boxes):  # nearly always
+            return 0.0
+        short = own + clear - min((distance(box, other) for alike, other in rest if alike), default=math.inf)
+        price = _MISLEADING if short >= clear else 0.0
+        other = (
+            own + clear_of_others - min((distance(box, other) for alike, other in rest if not alike), default=math.inf)
+        )
         return price + _STRANGE * max(0.0, short, other) / pen.unit
 
     return toll
@@ -207,6 +230,4 @@ def distance(first: Box, second: Box) -> float:
 
 def nearby(pen: Pen, box: Box, crowd: Sequence[Box]) -> list[Box]:
     """The boxes of the crowd that a label of what fills `box` could come upon."""
-    reach = round(_NEARBY * pen.unit)
-    left, top, right, bottom = box[0] - reach, box[1] - reach, box[2] + reach, box[3] + reach
-    return [o for o in crowd if o[0] < right and left < o[2] and o[1] < bottom and top < o[3]]
+    return meeting(_grown(box, round(_NEARBY * pen.unit)), crowd)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from diagramlens.domains.circuits.arrange import arranged, nearby, read_by_place, type_for
 from diagramlens.domains.circuits.devices import draw_device
-from diagramlens.domains.circuits.labels import Place, at_spots, beside, block_box, cheapest, name_between, write
+from diagramlens.domains.circuits.labels import Place, Strip, at_spots, beside, cheapest, name_between, usual_box, write
 from diagramlens.domains.circuits.layout import Islands
 from diagramlens.domains.circuits.objects import DrawnObject
 from diagramlens.domains.circuits.pen import REFERENCE_PITCH, Pen
@@ -41,8 +41,8 @@ def draw(scene: Scene, style: Style, pitch: int = REFERENCE_PITCH) -> tuple[Imag
 
     `pitch` scales lines and type.
     """
-    unit = pitch / REFERENCE_PITCH
-    pen = Pen(scene.size, type_for(style, unit) if read_by_place(scene) else style, pitch)
+    by_place = read_by_place(scene)
+    pen = Pen(scene.size, type_for(style, pitch / REFERENCE_PITCH) if by_place else style, pitch)
     wires = [segment for segment in scene.segments if segment.kind == "W"]
     for wire in wires:
         draw_wire(pen, wire, scene.crossings)
@@ -51,7 +51,7 @@ def draw(scene: Scene, style: Style, pitch: int = REFERENCE_PITCH) -> tuple[Imag
     rails = [draw_rail(pen, rail) for rail in scene.rails]
     grounds = [draw_ground(pen, at, bool(devices) and style.ground == "triangle") for at in scene.grounds]
     ports = [draw_port(pen, port) for port in scene.ports]
-    marks = draw_nodes(pen, scene, node_numbers(scene))
+    marks = draw_nodes(pen, scene, node_numbers(scene) if style.nodes == "numbers" else {})
 
     crowd = [box for part in parts for box in (part.box, *part.signs)] + [ground.box for ground in grounds]
     crowd += [box for device in devices for box in device.ink] + [box for box, _ in (*rails, *ports)] + marks
@@ -62,33 +62,33 @@ def draw(scene: Scene, style: Style, pitch: int = REFERENCE_PITCH) -> tuple[Imag
             device.device.name,
             device.device.kind,
             device.box,
-            at_spots(pen, device.spots, device.device.label or device.device.name),
+            at_spots(device.spots, device.device.label or device.device.name),
         )
         for device in devices
     ]
     others += [_Other(rail.name, "rail", *drawn) for rail, drawn in zip(scene.rails, rails, strict=True)]
     others += [_Other(port.name, "port", *drawn) for port, drawn in zip(scene.ports, ports, strict=True)]
-    label = _label_by_place if read_by_place(scene) else _label_in_turn
+    label = _label_by_place if by_place else _label_in_turn
     objects = label(pen, parts, others, crowd)
     return pen.picture(), objects + grounds
 
 
 class _Other(NamedTuple):
-    """A device, rail or port once drawn, and the places of its label."""
+    """A device, rail or port once drawn, and where its label can stand."""
 
     name: str
     kind: str
     box: Box
-    places: list[Place]
+    strips: list[Strip]
 
 
 def _label_in_turn(pen: Pen, parts: Sequence[Symbol], others: Sequence[_Other], crowd: list[Box]) -> list[DrawnObject]:
     """Write what stands beside each symbol, one after the other."""
     objects = [_label_part(pen, part, crowd) for part in parts]
     for other in others:
-        _, place = cheapest(pen, other.places, nearby(pen, block_box(pen, other.places[0]), crowd))
+        place = cheapest(pen, other.strips, nearby(pen, usual_box(pen, other.strips[0]), crowd)).place
         crowd.append(write(pen, place))
-        objects.append(DrawnObject(other.name, other.kind, other.box, crowd[-1], len(place.rows)))
+        objects.append(DrawnObject(other.name, other.kind, other.box, crowd[-1], len(place.block.rows)))
     return objects
 
 
@@ -96,7 +96,7 @@ def _label_by_place(
     pen: Pen, parts: Sequence[Symbol], others: Sequence[_Other], crowd: Sequence[Box]
 ) -> list[DrawnObject]:
     """Write what stands beside the symbols once everything has found its place."""
-    found, places = arranged(pen, parts, [other.places for other in others], crowd)
+    found, places = arranged(pen, parts, [other.strips for other in others], crowd)
     objects = []
     for part, beside_it in zip(parts, found, strict=True):
         if beside_it.signs is not None:
@@ -104,12 +104,12 @@ def _label_by_place(
         if beside_it.arrow is not None:
             draw_arrow(pen, part, beside_it.arrow)
         name, kind, label = part.segment.name, part.segment.kind, beside_it.label
-        objects.append(DrawnObject(name, kind, part.box, write(pen, label), len(label.rows)))
+        objects.append(DrawnObject(name, kind, part.box, write(pen, label), len(label.block.rows)))
         for mark in (beside_it.voltage, beside_it.current):
             if mark is not None:
                 write(pen, mark)
     for other, place in zip(others, places, strict=True):
-        objects.append(DrawnObject(other.name, other.kind, other.box, write(pen, place), len(place.rows)))
+        objects.append(DrawnObject(other.name, other.kind, other.box, write(pen, place), len(place.block.rows)))
     return objects
 
 
@@ -123,18 +123,18 @@ def _label_part(pen: Pen, part: Symbol, crowd: list[Box]) -> DrawnObject:
     if segment.current:
         written += _current(pen, part, [*near, *written])
     crowd += written
-    return DrawnObject(segment.name, segment.kind, part.box, written[0], len(place.rows))
+    return DrawnObject(segment.name, segment.kind, part.box, written[0], len(place.block.rows))
 
 
 def _best_place(pen: Pen, part: Symbol, voltage: str, near: Sequence[Box]) -> Place:
     """The place of a part's label, on the side that leaves the other for the name of its voltage where it has one."""
     if not voltage:
-        return beside(pen, part, part.segment.printed, near)[1]
+        return beside(pen, part, part.segment.printed, near).place
     found = []
     for side in (1.0, -1.0):
-        opposite, _ = cheapest(pen, name_between(pen, part, voltage, -side), near)
-        price, place = beside(pen, part, part.segment.printed, near, (side,))
-        found.append((price + opposite, place))
+        opposite = cheapest(pen, name_between(pen, part, voltage, -side), near)
+        label = beside(pen, part, part.segment.printed, near, (side,))
+        found.append((label.price + opposite.price, label.place))
     return min(found, key=itemgetter(0))[1]
 
 
@@ -142,8 +142,7 @@ def _voltage(pen: Pen, part: Symbol, side: float, near: Sequence[Box]) -> list[B
     """+ and - beside the leads, and their name between them; the boxes they take."""
     boxes = draw_signs(pen, part, usual_signs(pen, part, side))
     if name := printed_mark(part.segment.voltage):
-        _, place = cheapest(pen, name_between(pen, part, name, side), [*near, *boxes])
-        boxes.append(write(pen, place))
+        boxes.append(write(pen, cheapest(pen, name_between(pen, part, name, side), [*near, *boxes]).place))
     return boxes
 
 
@@ -153,10 +152,10 @@ def _current(pen: Pen, part: Symbol, near: Sequence[Box]) -> list[Box]:
     if not name:
         draw_arrow(pen, part, leads[0])
         return []
-    found = [(*cheapest(pen, list(beside_lead(pen, part, lead, name)), near), lead) for lead in leads]
-    _, place, lead = min(found, key=itemgetter(0))
+    found = [(cheapest(pen, beside_lead(pen, part, lead, name), near), lead) for lead in leads]
+    best, lead = min(found, key=lambda pair: pair[0].price)
     draw_arrow(pen, part, lead)
-    return [write(pen, place)]
+    return [write(pen, best.place)]
 
 
 def _leads(pen: Pen, part: Symbol) -> list[Box]:

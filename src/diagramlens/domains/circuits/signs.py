@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from diagramlens.domains.circuits.labels import Place, typeset
+from diagramlens.domains.circuits.labels import Strip, fixed
 from diagramlens.domains.circuits.marks import arrow_head, barbed_head, minus, plus
 from diagramlens.domains.circuits.pen import Pen, box_around
 from diagramlens.domains.circuits.scene import Box
@@ -83,12 +83,13 @@ def arrow_box(pen: Pen, part: Symbol, lead: float) -> Box:
     return box_around([part.frame.at(lead + along, across) for along in (-half, half) for across in (-half, half)])
 
 
-def beside_lead(pen: Pen, part: Symbol, lead: float, name: str) -> Iterator[Place]:
+def beside_lead(pen: Pen, part: Symbol, lead: float, name: str) -> list[Strip]:
     """Places of a current's name, beside its arrow."""
-    (mx, my), level = part.frame.at(lead), part.frame.level
+    (mx, my), level, strips = part.frame.at(lead), part.frame.level, []
     for scale, price in ((0.9, 0.0), (0.82, 2.0)):
         for side in (1.0, -1.0):
             for farther in (0.0, 4.0):
                 x, y = part.frame.at(lead, side * (6.0 + farther) * pen.unit)
                 anchor = ("mb" if y < my else "mt") if level else ("lm" if x > mx else "rm")
-                yield Place((typeset(pen.style, name, scale),), (x, y), anchor, price + farther / 2, side)
+                strips.append(Strip(price + farther / 2, (name,), scale, anchor, fixed((x, y)), side=side))
+    return strips

@@ -24,11 +24,7 @@ class Frame:
         self.length = math.hypot(x1 - x0, y1 - y0)
         self.along = ((x1 - x0) / self.length, (y1 - y0) / self.length)
         self.middle = ((x0 + x1) / 2, (y0 + y1) / 2)
-
-    @property
-    def level(self) -> bool:
-        """Whether the part lies rather than stands."""
-        return abs(self.along[0]) > abs(self.along[1])
+        self.level = abs(self.along[0]) > abs(self.along[1])  # it lies rather than stands
 
     def at(self, u: float, v: float = 0.0) -> Spot:
         """The point `u` pixels along and `v` pixels across."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from diagramlens.domains.circuits.labels import Place, around
+from diagramlens.domains.circuits.labels import Strip, around
 from diagramlens.domains.circuits.marks import arrow_head, dot, open_terminal
 from diagramlens.domains.circuits.objects import DrawnObject
 from diagramlens.domains.circuits.pen import Pen, box_around
@@ -48,7 +48,7 @@ def draw_ground(pen: Pen, at: Point, triangle: bool) -> DrawnObject:
     return DrawnObject("ground", "ground", box, box)
 
 
-def draw_rail(pen: Pen, rail: Rail) -> tuple[Box, list[Place]]:
+def draw_rail(pen: Pen, rail: Rail) -> tuple[Box, list[Strip]]:
     """A supply's bar or arrow, above its point or, for a negative one, below; returns its box and the places of its name."""
     (x, y), unit = rail.at, pen.unit
     way = 1.0 if rail.name in _NEGATIVE_SUPPLIES else -1.0
@@ -70,7 +70,7 @@ def draw_rail(pen: Pen, rail: Rail) -> tuple[Box, list[Place]]:
     return box, places
 
 
-def draw_port(pen: Pen, port: Port) -> tuple[Box, list[Place]]:
+def draw_port(pen: Pen, port: Port) -> tuple[Box, list[Strip]]:
     """A port's open circles, to be drawn before the nodes; returns the box round them and the places of its name.
 
     Where nodes are numbered the circles go round the numbers' circles.
