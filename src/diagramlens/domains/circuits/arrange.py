@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
+from typing import NamedTuple
 
 from diagramlens.domains.circuits.labels import (
     ENOUGH,
@@ -54,8 +55,7 @@ _AIR = 1.0  # units round a sign that are to be free
 Finder = Callable[[Sequence[Box]], Found]
 
 
-@dataclass(frozen=True)
-class Beside:
+class Beside(NamedTuple):
     """What stands beside a part: its label, the signs of its voltage and their name, where along it its arrow is and the arrow's name."""
 
     label: Place
@@ -65,8 +65,7 @@ class Beside:
     current: Place | None
 
 
-@dataclass(frozen=True)
-class _Marks:
+class _Marks(NamedTuple):
     """Where the signs and the arrow of a part stand, and the boxes that they take."""
 
     signs: Signs | None
@@ -167,7 +166,7 @@ def _best_marks(pen: Pen, part: Symbol, toll: Toll, near: Sequence[Box]) -> _Mar
         limit = best.price - price + _ROUNDING if best is not None else math.inf
         price += beside(pen, part, part.segment.printed, taken, toll=toll, limit=limit).price
         if best is None or price < best.price:
-            best = replace(mark, price=price)
+            best = mark._replace(price=price)
     assert best is not None
     return best
 

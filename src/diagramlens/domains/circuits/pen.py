@@ -85,10 +85,8 @@ class Pen:
         if key not in self._extents:  # a label is measured at each of its possible places
             rows = [_row(*self._type(text, size)) for text, size, _ in runs]
             height = _capital_height(*self._type("R", runs[0][1])[1:]) / OVERSAMPLING
-            depth = max(
-                drop * self.unit + row.depth / OVERSAMPLING for row, (_, _, drop) in zip(rows, runs, strict=True)
-            )
-            self._extents[key] = sum(row.width for row in rows) / OVERSAMPLING, height, depth
+            depths = [run[2] * self.unit + row.depth / OVERSAMPLING for row, run in zip(rows, runs, strict=True)]
+            self._extents[key] = sum([row.width for row in rows]) / OVERSAMPLING, height, max(depths)
         return self._extents[key]
 
     def text(self, where: Spot, anchor: str, runs: Sequence[Run]) -> Box:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from diagramlens.domains.circuits.marks import arrow_head, minus, plus
 from diagramlens.domains.circuits.pen import Pen, Spot, box_around
@@ -32,8 +32,7 @@ class Frame:
         return mx + u * dx - v * dy, my + u * dy + v * dx
 
 
-@dataclass(frozen=True)
-class Symbol:
+class Symbol(NamedTuple):
     """A part's symbol once drawn: its frame, how far it reaches along and across in pixels, its box, the boxes of signs beside it."""
 
     segment: Segment
