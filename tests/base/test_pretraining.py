@@ -231,7 +231,7 @@ def test_conversations_about_one_picture_cost_what_they_cost_apart(tiny: dict[st
     apart = Pretraining(tiny, torch.device("cpu"))
     pictures = batch["pixel_values"].split(batch["image_grid_thw"].prod(-1).tolist())
     losses, tokens = 0.0, 0
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.no_grad(), run.precision():
         for group in batch["groups"]:
             for row, about in enumerate(group["about"].tolist()):
                 shown = batch["shown"]["input_ids"][about, batch["shown"]["attention_mask"][about].bool()]

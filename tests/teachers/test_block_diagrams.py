@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from diagramlens.domains.circuits.blocks.text import format_blocks, parse_blocks
 from diagramlens.domains.circuits.drawn import draw_diagram
 from diagramlens.domains.circuits.questions import KINDS
 from diagramlens.domains.circuits.recipe import CircuitRecipe
@@ -80,6 +81,23 @@ def test_worked_answers_and_choices_are_right_to_their_graders(drawn: list[Descr
                 assert not shown or "\nResult: " in question.answer
     assert min(worked[kind] for kind in ANALYSIS) >= 5, worked
     assert {"netlist", *ANALYSIS} <= set(chosen), chosen
+
+
+def test_an_answer_behind_the_diagram_begins_with_what_it_follows_from(drawn: list[Described]):
+    asking = replace(OPEN, choices=0.5, reasoning="netlist")
+    behind = Counter[str]()
+    for diagram in drawn:
+        for question in label(diagram, asking).questions:
+            assert graded(question, question.answer).correct, question
+            if question.answer.startswith("Block diagram:\n"):
+                text = (
+                    question.answer.removeprefix("Block diagram:\n")
+                    .partition("\nAnswer: ")[0]
+                    .partition("\nResult: ")[0]
+                )
+                assert format_blocks(parse_blocks(text)) == text
+                behind[question.kind] += 1
+    assert {"choice", *ANALYSIS} <= set(behind) and not {"netlist", "count"} & set(behind), behind
 
 
 def test_a_wrong_sign_in_the_text_of_a_diagram_is_wrong(asked: list[Question]):

@@ -152,3 +152,37 @@ def test_a_nodal_equation_is_led_up_to_by_the_parts_and_voltages_at_its_node(opt
             assert name.lstrip("-") in gold["voltages"]
         equation = question.answer.rpartition("Answer: ")[2]
         assert all(said.split()[0].lstrip("-") in equation for said in voltages.split(", "))
+
+
+def test_an_answer_behind_the_netlist_is_a_worked_one_without_its_equations():
+    """What is read, what is sought and the answer: of every kind that is worked out, and of no other."""
+    kinds = dict.fromkeys((*NUMERIC, "transfer", "impedance", "netlist", "count"), 2)
+    diagram = Described("d0", "g0", "circuits", 1, SOURCES, "drawn", "[]")
+    asking = Asking(kinds, "traced", seed=2, reasoning="netlist")
+    plain, full = (
+        {question.id: question.answer for question in label(diagram, replace(asking, reasoning=reasoning)).questions}
+        for reasoning in ("none", "worked")
+    )
+    traced = "".join(f"{line.partition(';')[0].strip()}\n" for line in SOURCES.splitlines())
+    behind = set()
+    for question in label(diagram, asking).questions:
+        if plain[question.id] == full[question.id]:
+            assert question.answer == plain[question.id]
+            continue
+        behind.add(question.kind)
+        assert grade(question.kind, json.loads(question.gold), plain[question.id], question.answer).correct
+        followed, header, rest = question.answer.partition("Netlist:\n")
+        drawn = parse_netlist(followed.removeprefix("Traced:\n"))
+        assert [(part.name, part.nodes) for part in drawn.parts] == [
+            (part.name, part.nodes) for part in parse_netlist(traced).parts
+        ]
+        kept = [line for line in full[question.id].splitlines() if line in rest.splitlines() or line == "Netlist:"]
+        assert (header + rest).splitlines() == kept
+        assert "\nSought: " in rest and "Nodal equations" not in rest
+    assert {"transfer", "impedance", "voltage"} <= behind and not {"netlist", "count"} & behind
+
+
+def test_a_merged_netlist_is_not_traced_first():
+    diagram = Described("d0", "g0", "circuits", 1, SOURCES, "drawn", "[]")
+    (question,) = label(diagram, Asking({"transfer": 1}, "merged", seed=2, reasoning="netlist")).questions
+    assert question.answer.startswith("Netlist:\nV1 ")

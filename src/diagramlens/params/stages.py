@@ -65,7 +65,7 @@ class Label(Group):
     kinds: Annotated[dict[QuestionKind, Annotated[int, Field(ge=0, le=100)]], BeforeValidator(some_weight)]
     netlist_form: Literal["traced", "merged"]
     choices: Fraction01
-    reasoning: Literal["none", "worked"]
+    reasoning: Literal["none", "netlist", "worked"]
     marked_only: bool
     cross_check: Fraction01
     seed: Seed

@@ -19,11 +19,12 @@ from typing import Literal
 
 from diagramlens.domains.circuits.blocks import BlocksError, is_block_diagram
 from diagramlens.domains.circuits.blocks.asking import PosedBlocks, near_misses_of_blocks, pose_blocks
-from diagramlens.domains.circuits.blocks.working import worked_blocks
+from diagramlens.domains.circuits.blocks.working import read_blocks, worked_blocks
 from diagramlens.domains.circuits.netlist import NetlistError
 from diagramlens.domains.circuits.questions import (
     NetlistForm,
     Posed,
+    begun_answer,
     near_misses,
     pose,
     random_for,
@@ -43,7 +44,7 @@ POOL_FROM = 4096
 # Edits that are looked at before a question is left open. Most circuits need about ten.
 MOST_EDITS = 60
 
-Reasoning = Literal["none", "worked"]
+Reasoning = Literal["none", "netlist", "worked"]
 
 
 class LabelError(DiagramLensError):
@@ -67,7 +68,8 @@ class Described:
 class Asking:
     """What to ask of every diagram: `kinds` maps a kind to the number of questions.
 
-    `choices` is the share of them, 0 to 1, that become multiple choices; `reasoning` whether analysis answers show their working;
+    `choices` is the share of them, 0 to 1, that become multiple choices; `reasoning` what stands before an analysis answer:
+    nothing, the netlist, or all of its working;
     `marked_only` whether voltages and currents are asked of those parts alone whose polarity the picture shows.
     """
 
@@ -169,7 +171,7 @@ def _ask(diagram: Described, asking: Asking, questions: list[Question], verdicts
         elif chosen is not one.question:
             choices[one.question.kind] += 1
         final = chosen or one.question
-        questions.append(final if asking.reasoning == "none" else _explained(one, final))
+        questions.append(final if asking.reasoning == "none" else _explained(one, final, asking.reasoning))
     return Labelled(questions, skipped, verdicts, choices)
 
 
@@ -183,12 +185,15 @@ def _as_choice(posed: Posed | PosedBlocks, asking: Asking) -> Question | None:
     return as_choice(posed, partial(near_misses_of_blocks, rng=rng, most=MOST_EDITS), rng)
 
 
-def _explained(posed: Posed | PosedBlocks, question: Question) -> Question:
-    """The question with its working in front of the answer, where there is one."""
-    result = "" if question is posed.question else posed.question.answer
-    if isinstance(posed, PosedBlocks):
-        # What is read off the diagram starts at no input, and needs no working.
-        source = posed.subject.source
-        worked = worked_blocks(posed.diagram, source, question.answer, result) if source else question.answer
-        return replace(question, answer=worked)
-    return replace(question, answer=worked_answer(posed, question.answer, result))
+def _explained(posed: Posed | PosedBlocks, question: Question, reasoning: Reasoning) -> Question:
+    """The question with what it follows from in front of the answer, where it follows from something."""
+    answer, result = question.answer, "" if question is posed.question else posed.question.answer
+    if isinstance(posed, Posed):
+        explain = worked_answer if reasoning == "worked" else begun_answer
+        return replace(question, answer=explain(posed, answer, result))
+    source = posed.subject.source
+    if not source:  # what is read off the diagram starts at no input, and needs no working
+        return question
+    if reasoning == "worked":
+        return replace(question, answer=worked_blocks(posed.diagram, source, answer, result))
+    return replace(question, answer=read_blocks(posed.diagram, answer, result))

@@ -217,6 +217,11 @@ def without_numbers(netlist: Netlist) -> Netlist:
     )
 
 
+def without_values(netlist: Netlist) -> Netlist:
+    """The circuit in names and nodes alone."""
+    return replace(netlist, parts=tuple(replace(part, value=None) for part in netlist.parts))
+
+
 def _read_line(line: str, number: int) -> Part | None:
     """The part that a line states; None for a blank line, a comment or an analysis."""
     statement, _, hint_text = line.partition(";")

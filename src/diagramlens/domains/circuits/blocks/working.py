@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from diagramlens.domains.circuits.blocks.graph import Path, forward_paths, loops
 from diagramlens.domains.circuits.blocks.text import BlockDiagram, BlocksError, format_blocks
+from diagramlens.domains.circuits.questions.working import closing
 
+DIAGRAM = "Block diagram:"
+"""What stands above the elements of a diagram in an answer."""
 MAX_WORKED = 12
 """Loops of a diagram that is still worked out in words."""
 
@@ -24,7 +27,7 @@ def worked_blocks(diagram: BlockDiagram, source: str, answer: str, result: str =
     if max(len(around), len(ways)) > MAX_WORKED:
         return f"Answer: {answer}"
     names = {block.name for block in diagram.blocks}
-    lines = ["Block diagram:", format_blocks(diagram), f"Forward paths from {source} to {diagram.output}:"]
+    lines = [DIAGRAM, format_blocks(diagram), f"Forward paths from {source} to {diagram.output}:"]
     lines += [f"M{number}={_gain(way, names)}" for number, way in enumerate(ways, start=1)]
     lines += ["Loops:", *(f"L{number}={_gain(loop, names)}" for number, loop in enumerate(around, start=1))]
     lines += ["Determinants:", f"Delta={_determinant(around, range(len(around)))}"]
@@ -32,8 +35,12 @@ def worked_blocks(diagram: BlockDiagram, source: str, answer: str, result: str =
         apart = [place for place, loop in enumerate(around) if not loop.touches(way)]
         lines.append(f"Delta{number}={_determinant(around, apart)}")
     total = "+".join(f"M{number}*Delta{number}" for number in range(1, len(ways) + 1))
-    results = [f"Result: {result}"] if result else []
-    return "\n".join([*lines, f"Sought: ({total or '0'})/Delta", *results, f"Answer: {answer}"])
+    return "\n".join([*lines, f"Sought: ({total or '0'})/Delta", *closing(answer, result)])
+
+
+def read_blocks(diagram: BlockDiagram, answer: str, result: str = "") -> str:
+    """The answer behind the diagram that it follows from, in words."""
+    return "\n".join((DIAGRAM, format_blocks(diagram), *closing(answer, result)))
 
 
 def _gain(path: Path, names: set[str]) -> str:

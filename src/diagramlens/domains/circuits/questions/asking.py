@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from diagramlens.domains.circuits.netlist import without_values
 from diagramlens.domains.circuits.questions.asked import Asked, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit, NetlistForm, read_circuit
 from diagramlens.domains.circuits.questions.edits import edits
 from diagramlens.domains.circuits.questions.posing import Asking, Diagram, pose_each
 from diagramlens.domains.circuits.questions.table import TABLE
-from diagramlens.domains.circuits.questions.working import worked
+from diagramlens.domains.circuits.questions.working import Working, begun, worked
 from diagramlens.records import DiagramLensError, Question
 
 KINDS = tuple(TABLE)
@@ -77,9 +78,20 @@ def ask_and_count(
 
 def worked_answer(posed: Posed, answer: str, result: str = "") -> str:
     """An answer behind its netlist and nodal equations, where its kind has them; else as it is (see working.worked)."""
-    work = TABLE[posed.question.kind].working
-    working = None if work is None else work(posed.circuit, posed.subject)
+    working = _working(posed)
     return answer if working is None else worked(working, answer, result)
+
+
+def begun_answer(posed: Posed, answer: str, result: str = "") -> str:
+    """An answer behind its netlist alone, as it is traced (where that is the form asked for) and merged (see working.begun)."""
+    working = _working(posed)
+    traced = without_values(posed.circuit.drawn) if posed.circuit.form == "traced" else None
+    return answer if working is None else begun(working, traced, answer, result)
+
+
+def _working(posed: Posed) -> Working | None:
+    work = TABLE[posed.question.kind].working
+    return None if work is None else work(posed.circuit, posed.subject)
 
 
 def near_misses(posed: Posed, rng: random.Random, *, most: int) -> Iterator[Posed]:

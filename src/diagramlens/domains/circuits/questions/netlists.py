@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 
-from diagramlens.domains.circuits.netlist import Netlist, format_netlist
+from diagramlens.domains.circuits.netlist import Netlist, format_netlist, without_values
 from diagramlens.domains.circuits.questions.asked import Asked, Kind, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit
 from diagramlens.domains.circuits.questions.notes import format_note, naming_note, small_signal_note
@@ -57,7 +56,7 @@ def answer(circuit: Circuit, subject: Subject) -> Asked | str:
 
 
 def _names_and_nodes(netlist: Netlist) -> str:
-    return format_netlist(Netlist(tuple(replace(part, value=None) for part in netlist.parts)), hints=False)
+    return format_netlist(without_values(netlist), hints=False)
 
 
 KIND = Kind("perception", WORDINGS, subjects, answer)

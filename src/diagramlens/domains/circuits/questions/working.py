@@ -50,15 +50,32 @@ def equations(working: Working) -> list[str] | None:
 
 def worked(working: Working, answer: str, result: str = "") -> str:
     """The answer behind its working; the last line is what is graded. `result` stands before it where the answer is only a letter."""
-    remark = [working.remark] if working.remark else []
     steps = list(working.steps)
     if not steps:
         lines = equations(working)
         steps = [] if lines is None else ["Nodal equations:", *lines]
-    sought = [f"Sought: {working.sought}"] if steps and working.sought else []
-    results = [f"Result: {result}"] if result else []
-    netlist = format_netlist(working.shown or working.netlist, hints=False)
-    return "\n".join(("Netlist:", netlist, *remark, *steps, *sought, *results, f"Answer: {answer}"))
+    return "\n".join((*_read(working), *steps, *(_sought(working) if steps else ()), *closing(answer, result)))
+
+
+def begun(working: Working, traced: Netlist | None, answer: str, result: str = "") -> str:
+    """As `worked` without the equations: what is read, what is sought, and the answer. `traced` is the netlist as the eye follows it, which
+    stands first where it is given."""
+    followed = [] if traced is None else ["Traced:", format_netlist(traced, hints=False)]
+    return "\n".join((*followed, *_read(working), *_sought(working), *closing(answer, result)))
+
+
+def _read(working: Working) -> list[str]:
+    remark = [working.remark] if working.remark else []
+    return ["Netlist:", format_netlist(working.shown or working.netlist, hints=False), *remark]
+
+
+def _sought(working: Working) -> list[str]:
+    return [f"Sought: {working.sought}"] if working.sought else []
+
+
+def closing(answer: str, result: str) -> list[str]:
+    """The lines that are graded; `result` stands before an answer that is only a letter."""
+    return [*([f"Result: {result}"] if result else []), f"Answer: {answer}"]
 
 
 def between(netlist: Netlist, positive: str, negative: str) -> str:
