@@ -16,7 +16,7 @@ ROWS_PER_SHARD = 8192
 if __name__ == "__main__":
     with stage("label") as run:
         p = run.params.label
-        asking = Asking(dict(p.kinds), p.netlist_form, p.seed, p.choices, p.reasoning, p.marked_only)
+        asking = Asking(dict(p.kinds), p.netlist_form, p.seed, p.choices, p.reasoning, p.marked_only, p.expressions)
         source, out = Path("data/diagrams"), run.out("data/labelled")
         count, tally = count_described(source), LabelTally()
         labelled = label_all(read_described(source), asking, run.workers, count)

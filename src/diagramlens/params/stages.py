@@ -66,6 +66,7 @@ class Label(Group):
     netlist_form: Literal["traced", "merged"]
     choices: Fraction01
     reasoning: Literal["none", "netlist", "worked"]
+    expressions: Literal["expanded", "nested"]
     marked_only: bool
     cross_check: Fraction01
     seed: Seed

@@ -22,9 +22,11 @@ from diagramlens.domains.circuits.blocks.asking import PosedBlocks, near_misses_
 from diagramlens.domains.circuits.blocks.working import read_blocks, worked_blocks
 from diagramlens.domains.circuits.netlist import NetlistError
 from diagramlens.domains.circuits.questions import (
+    Expressions,
     NetlistForm,
     Posed,
     begun_answer,
+    multiplied_out,
     near_misses,
     pose,
     random_for,
@@ -70,7 +72,8 @@ class Asking:
 
     `choices` is the share of them, 0 to 1, that become multiple choices; `reasoning` what stands before an analysis answer:
     nothing, the netlist, or all of its working;
-    `marked_only` whether voltages and currents are asked of those parts alone whose polarity the picture shows.
+    `marked_only` whether voltages and currents are asked of those parts alone whose polarity the picture shows; `expressions` how
+    transfer functions and impedances are written.
     """
 
     kinds: Mapping[str, int]
@@ -79,6 +82,7 @@ class Asking:
     choices: float = 0.0
     reasoning: Reasoning = "none"
     marked_only: bool = False
+    expressions: Expressions = "expanded"
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,7 @@ def _ask(diagram: Described, asking: Asking, questions: list[Question], verdicts
             netlist_form=asking.netlist_form,
             seed=asking.seed,
             marked_only=asking.marked_only,
+            expressions=asking.expressions,
         )
     choices: Counter[str] = Counter()
     for one in posed:
@@ -181,13 +186,14 @@ def _as_choice(posed: Posed | PosedBlocks, asking: Asking) -> Question | None:
     if rng.random() >= asking.choices:
         return posed.question
     if isinstance(posed, Posed):
-        return as_choice(posed, partial(near_misses, rng=rng, most=MOST_EDITS), rng)
+        return as_choice(multiplied_out(posed), partial(near_misses, rng=rng, most=MOST_EDITS), rng)
     return as_choice(posed, partial(near_misses_of_blocks, rng=rng, most=MOST_EDITS), rng)
 
 
 def _explained(posed: Posed | PosedBlocks, question: Question, reasoning: Reasoning) -> Question:
     """The question with what it follows from in front of the answer, where it follows from something."""
-    answer, result = question.answer, "" if question is posed.question else posed.question.answer
+    open_one = multiplied_out(posed) if isinstance(posed, Posed) else posed
+    answer, result = question.answer, "" if question is posed.question else open_one.question.answer
     if isinstance(posed, Posed):
         explain = worked_answer if reasoning == "worked" else begun_answer
         return replace(question, answer=explain(posed, answer, result))

@@ -19,11 +19,12 @@ from diagramlens.domains.circuits.questions.asking import (
     ask,
     ask_and_count,
     begun_answer,
+    multiplied_out,
     near_misses,
     pose,
     worked_answer,
 )
-from diagramlens.domains.circuits.questions.circuit import NetlistForm, number_nodes
+from diagramlens.domains.circuits.questions.circuit import Expressions, NetlistForm, number_nodes
 from diagramlens.domains.circuits.questions.posing import TEACHER, random_for
 from diagramlens.domains.circuits.questions.quantities import UNITS, quantity_text, spice_text, value_text
 
@@ -31,12 +32,14 @@ __all__ = [
     "KINDS",
     "TEACHER",
     "UNITS",
+    "Expressions",
     "NetlistForm",
     "Posed",
     "QuestionError",
     "ask",
     "ask_and_count",
     "begun_answer",
+    "multiplied_out",
     "near_misses",
     "number_nodes",
     "pose",

@@ -10,7 +10,7 @@ from itertools import islice
 
 from diagramlens.domains.circuits.netlist import without_values
 from diagramlens.domains.circuits.questions.asked import Asked, Subject
-from diagramlens.domains.circuits.questions.circuit import Circuit, NetlistForm, read_circuit
+from diagramlens.domains.circuits.questions.circuit import Circuit, Expressions, NetlistForm, read_circuit
 from diagramlens.domains.circuits.questions.edits import edits
 from diagramlens.domains.circuits.questions.posing import Asking, Diagram, pose_each
 from diagramlens.domains.circuits.questions.table import TABLE
@@ -94,6 +94,16 @@ def _working(posed: Posed) -> Working | None:
     return None if work is None else work(posed.circuit, posed.subject)
 
 
+def multiplied_out(posed: Posed) -> Posed:
+    """The same question, its answer written as all circuits' can be: by its form nobody is to tell it from others'."""
+    if posed.circuit.expressions == "expanded":
+        return posed
+    circuit = replace(posed.circuit, expressions="expanded")
+    asked = TABLE[posed.question.kind].answer(circuit, posed.subject)
+    assert not isinstance(asked, str), "what has an answer in one form has it in the other"
+    return Posed(replace(posed.question, answer=asked.answer), circuit, posed.subject, asked)
+
+
 def near_misses(posed: Posed, rng: random.Random, *, most: int) -> Iterator[Posed]:
     """The same question answered for up to `most` circuits that differ by one edit; some are right all the same.
 
@@ -119,12 +129,13 @@ def pose(
     netlist_form: NetlistForm,
     seed: int,
     marked_only: bool = False,
+    expressions: Expressions = "expanded",
 ) -> tuple[list[Posed], Counter[str]]:
-    """As `ask_and_count`, each question with what it was made from."""
+    """As `ask_and_count`, each question with what it was made from. `expressions` says how answers in symbols are written."""
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown:
         raise QuestionError(f"circuits have no questions of kind {unknown[0]!r}; they have: {', '.join(KINDS)}")
-    circuit = read_circuit(truth, netlist_form, marked_only=marked_only)
+    circuit = read_circuit(truth, netlist_form, marked_only=marked_only, expressions=expressions)
     asking = Asking(
         subjects=lambda kind, rng: TABLE[kind].subjects(circuit, rng),
         answer=lambda kind, subject: TABLE[kind].answer(circuit, subject),

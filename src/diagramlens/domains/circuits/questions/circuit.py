@@ -35,6 +35,7 @@ from diagramlens.domains.circuits.solve import (
 )
 
 NetlistForm = Literal["traced", "merged"]
+Expressions = Literal["expanded", "nested"]
 
 NODES_PRINTED = "label_nodes=all"
 
@@ -43,13 +44,15 @@ NODES_PRINTED = "label_nodes=all"
 class Circuit:
     """A circuit to ask about. `nameless`: the names that were given here to parts whose labels show none.
 
-    `marked_only`: whether voltages and currents are asked of those parts alone whose polarity the picture shows.
+    `marked_only`: whether voltages and currents are asked of those parts alone whose polarity the picture shows. `expressions`: how answers
+    in symbols are written, multiplied out or, where they can be, as dividers with `||` (see dividers).
     """
 
     drawn: Netlist
     form: NetlistForm
     nameless: tuple[str, ...] = ()
     marked_only: bool = False
+    expressions: Expressions = "expanded"
     _formulas: dict[tuple[str, str, str, bool], Formula | SolveError] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -131,7 +134,7 @@ class Circuit:
 
     def with_parts(self, parts: tuple[Part, ...]) -> Circuit:
         """The circuit with other parts, drawn and labelled the same way, nothing solved yet."""
-        return Circuit(replace(self.drawn, parts=parts), self.form, self.nameless, self.marked_only)
+        return Circuit(replace(self.drawn, parts=parts), self.form, self.nameless, self.marked_only, self.expressions)
 
     def with_values(self, values: Mapping[str, str]) -> Circuit:
         """The circuit with other values of some parts, by name."""
@@ -140,10 +143,12 @@ class Circuit:
         )
 
 
-def read_circuit(truth: str, form: NetlistForm, *, marked_only: bool = False) -> Circuit:
+def read_circuit(
+    truth: str, form: NetlistForm, *, marked_only: bool = False, expressions: Expressions = "expanded"
+) -> Circuit:
     """Read a truth; parts whose names are not printed are named in reading order. Raises NetlistError."""
     named, nameless = number_the_nameless(parse_netlist(truth))
-    return Circuit(named, form, nameless, marked_only)
+    return Circuit(named, form, nameless, marked_only, expressions)
 
 
 def number_nodes(drawn: Netlist) -> Netlist:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from diagramlens.domains.circuits.dividers import nested_impedance
 from diagramlens.domains.circuits.formula import Rational
 from diagramlens.domains.circuits.impedance import impedance, input_impedance
 from diagramlens.domains.circuits.netlist import format_netlist
@@ -18,7 +19,7 @@ from diagramlens.domains.circuits.questions.notes import symbol_notes
 from diagramlens.domains.circuits.questions.polarity import VOLTAGE, called, shuffled
 from diagramlens.domains.circuits.questions.transfers import why_no_answer
 from diagramlens.domains.circuits.questions.working import TEST_SOURCE, Working, driven_by_test_current
-from diagramlens.domains.circuits.solve import SolveError, transfer_text
+from diagramlens.domains.circuits.solve import SolveError, formula, transfer_text
 
 WORDINGS = {
     "input": (
@@ -49,7 +50,7 @@ def subjects(circuit: Circuit, rng: random.Random) -> Iterator[Subject | str]:
 
 
 def answer(circuit: Circuit, subject: Subject) -> Asked | str:
-    """The impedance as cancelled polynomials."""
+    """The impedance as cancelled polynomials; the text as the circuit wants it."""
     driven = working(circuit, subject)
     if driven is None:
         return "the current of the source rules another"
@@ -63,6 +64,9 @@ def answer(circuit: Circuit, subject: Subject) -> Asked | str:
     if why_no_answer(text):
         return why_no_answer(text)
     positive, negative = circuit.symbolic.part(subject.source or subject.part).nodes[:2]
+    if circuit.expressions == "nested":
+        exact = formula(driven.netlist, TEST_SOURCE, positive, negative)
+        text = nested_impedance(driven.netlist, positive, negative, exact) or text
     gold = {
         "numerator": result.numerator,
         "denominator": result.denominator,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from diagramlens.domains.circuits.dividers import nested_transfer
 from diagramlens.domains.circuits.netlist import Part
 from diagramlens.domains.circuits.questions.asked import Asked, Kind, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit
@@ -65,15 +66,18 @@ def output_nodes(circuit: Circuit, subject: Subject) -> tuple[str, str]:
 
 
 def answer(circuit: Circuit, subject: Subject) -> Asked | str:
-    """The transfer function as cancelled polynomials."""
+    """The transfer function as cancelled polynomials; the text as the circuit wants it."""
     positive, negative = output_nodes(circuit, subject)
     try:
-        result = circuit.formula(subject.source, positive, negative).rational()
+        exact = circuit.formula(subject.source, positive, negative)
     except SolveError:
         return "no single solution"
+    result = exact.rational()
     text = transfer_text(result)
     if why_no_answer(text):
         return why_no_answer(text)
+    if circuit.expressions == "nested":
+        text = nested_transfer(circuit.symbolic, subject.source, subject.part, exact) or text
     gold = {
         "numerator": result.numerator,
         "denominator": result.denominator,
