@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from diagramlens.models.budget import ShrunkTooFarError
 from diagramlens.models.families import FAMILIES
 from diagramlens.models.loading import load_model, load_processor
 from diagramlens.models.vision_inputs import PatchGrid
+from diagramlens.records import Question
 from diagramlens.training.conversation import Collator, Encoder, conversation_dataset
 from diagramlens.training.curves import write_curves
 from diagramlens.training.order import ByPicture
@@ -63,22 +65,26 @@ def test_training_lowers_the_loss_and_reports_what_it_did(whole) -> None:
     json.dumps(trained.metrics)
 
 
-def test_the_best_weights_are_kept_and_their_loss_is_the_models_own(
-    train, entry, settings, pictures, questions, phase
-) -> None:
-    # So high a rate that the loss soon rises again.
-    result = train(phase(language=("lora", 0.02)), settings=settings.model_copy(update={"scheduler": "constant"}))
+@pytest.fixture(scope="module")
+def unlike(questions) -> list[Question]:
+    """Questions to validate on whose answers share no token with those that are learnt: the longer training goes on, the less likely."""
+    return [replace(question, answer="XYZ@QUX#ZYX@XUQ#" * 3) for question in questions[12:]]
+
+
+def test_the_best_weights_are_kept_and_their_loss_is_the_models_own(train, entry, settings, pictures, unlike) -> None:
+    changed = settings.model_copy(update={"scheduler": "constant"})
+    result = train(settings=changed, validation=unlike)
     losses = [row["validation_loss"] for row in result.trained.curves if "validation_loss" in row]
     best = result.trained.metrics["best_validation_loss"]
     assert best == pytest.approx(min(losses), abs=1e-6)
-    assert losses[-1] > best
+    assert losses[-1] > best + 0.01
     model = load_model(entry, adapter=result.adapter)
-    assert validation_loss(model, entry, pictures, questions[12:]) == pytest.approx(best, abs=1e-4)
+    assert validation_loss(model, entry, pictures, unlike) == pytest.approx(best, abs=1e-4)
 
 
-def test_patience_ends_a_phase(train, settings, phase) -> None:
+def test_patience_ends_a_phase(train, settings, unlike) -> None:
     changed = settings.model_copy(update={"scheduler": "constant", "epochs": 8.0, "evaluations": 12, "patience": 2})
-    trained = train(phase(language=("lora", 0.2)), settings=changed).trained
+    trained = train(settings=changed, validation=unlike).trained
     report = trained.metrics["phases"]["phase"]
     assert report["steps"] == report["best_step"] + 4  # two evaluations, two steps apart
 

@@ -1,6 +1,6 @@
 """Transfer functions and impedances as people write them: dividers one behind the other, with `||` for what lies in parallel.
 
-`R2||(R3+R4)/(R1+R2||(R3+R4))` says what divides what; multiplied out the same has eight products and says nothing (Middlebrook's
+`R2||(R3+R4)/(R1+R2||(R3+R4))` says what divides what; multiplied out the same has seven products and says nothing (Middlebrook's
 low-entropy expressions, "Low-entropy expressions: the key to design-oriented analysis", Frontiers in Education 1991). It can be written
 where the circuit that a source sees is of resistors, inductors and capacitors in series and in parallel: bridges, controlled sources and
 op-amps have no such form.
@@ -11,6 +11,7 @@ whole, divided at every series combination on the way from the root of the tree 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +22,7 @@ from diagramlens.domains.circuits.netlist import Netlist, Part
 
 _PASSIVE = "RLC"
 _PORTS = "P"
+_LARGE = 10**9
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,9 @@ def _signed(
     text: str, size: Iterable[Tree], steps: Iterable[tuple[Tree, tuple[Tree, ...]]], exact: Formula
 ) -> str | None:
     """The text with the sign that makes it equal to what was solved; None where neither does."""
-    values = {name: Fraction(prime) for name, prime in zip(exact.names, _primes(), strict=False)}
+    # Where two rational functions are the same at one point chosen at random, they are the same (Schwartz, J. ACM 27, 1980).
+    chance = random.Random(1)
+    values = {name: Fraction(chance.randrange(1, _LARGE)) for name in exact.names}
     try:
         found = prod((tree.value(values) for tree in size), start=Fraction(1))
         for inner, rest in steps:
@@ -129,17 +133,6 @@ def _value(formula: Formula, values: Mapping[str, Fraction]) -> Fraction:
         for terms in (formula.above, formula.below)
     )
     return Fraction(above) / Fraction(below)
-
-
-def _primes() -> Iterator[int]:
-    """Prime numbers: what two different formulas of some parts make of them is the same only by a miracle."""
-    found: list[int] = []
-    number = 101
-    while True:
-        if all(number % prime for prime in found) and all(number % small for small in range(2, 11)):
-            found.append(number)
-            yield number
-        number += 2
 
 
 # --- From a netlist to its tree ---------------------------------------------------------------------------------------
