@@ -70,10 +70,9 @@ class Described:
 class Asking:
     """What to ask of every diagram: `kinds` maps a kind to the number of questions.
 
-    `choices` is the share of them, 0 to 1, that become multiple choices; `reasoning` what stands before an analysis answer:
-    nothing, the netlist, or all of its working;
-    `marked_only` whether voltages and currents are asked of those parts alone whose polarity the picture shows; `expressions` how
-    transfer functions and impedances are written.
+    `choices` is the share of them, 0 to 1, that become multiple choices; `reasoning` what stands before an analysis answer: nothing, the
+    netlist, or all of its working; `marked_only` whether voltages and currents are asked of those parts alone whose polarity the picture
+    shows; `expressions` how transfer functions and impedances are written.
     """
 
     kinds: Mapping[str, int]
@@ -192,8 +191,9 @@ def _as_choice(posed: Posed | PosedBlocks, asking: Asking) -> Question | None:
 
 def _explained(posed: Posed | PosedBlocks, question: Question, reasoning: Reasoning) -> Question:
     """The question with what it follows from in front of the answer, where it follows from something."""
-    open_one = multiplied_out(posed) if isinstance(posed, Posed) else posed
-    answer, result = question.answer, "" if question is posed.question else open_one.question.answer
+    answer, result = question.answer, ""
+    if question is not posed.question:  # a choice: what its letter stands for, as the prompt writes it
+        result = (multiplied_out(posed) if isinstance(posed, Posed) else posed).question.answer
     if isinstance(posed, Posed):
         explain = worked_answer if reasoning == "worked" else begun_answer
         return replace(question, answer=explain(posed, answer, result))
