@@ -1,5 +1,5 @@
 # make repro    set up, then run the pipeline: draw, label, split, train, merge, quantize, evaluate
-# make test     set up, then run the tests (make test-all: the slow ones too; make test-slow: those slow ones that .ci/run adds)
+# make test     set up, then run the tests; make test-slow: those that take minutes, make test-all: both
 # make lint     style, types, and which room may import which
 # make base     pretrain the embedded model anew (hours; models/base is in Git already, and its stage is frozen so that dvc repro never does)
 # make control  the default run over the embedded model as it was before its pretraining, to tell what that is worth (base/control.json)
@@ -26,10 +26,9 @@ repro: $(STAMP)
 test: $(DEV_STAMP)
 	$(RUN) $(PYTEST) -m "not slow"
 
-# 20,000 pairs of formulas for the grader, and every recipe on every family: about a minute. What is left to test-all starts pairs of
-# processes and takes several.
+# 20,000 pairs of formulas for the grader, every recipe on every family, trainings that are killed, pairs of processes.
 test-slow: $(DEV_STAMP)
-	$(RUN) $(PYTEST) -m slow tests/grading tests/training/test_behaviours.py
+	$(RUN) $(PYTEST) -m slow
 
 test-all: $(DEV_STAMP)
 	$(RUN) $(PYTEST)

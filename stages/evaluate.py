@@ -52,6 +52,7 @@ if __name__ == "__main__":
                         batch=settings.batch,
                         max_new_tokens=settings.max_new_tokens,
                         by_picture=is_gguf(variant),
+                        cores=run.workers,
                         progress=partial(run.progress, unit=f"batches of {variant}"),
                     )
             predictions[variant] = score(variant, questions, texts)

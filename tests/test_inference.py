@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from diagramlens import inference
 from diagramlens.inference import Asked, InferenceError, TransformersAnswerer, answer_all, closing, open_picture
 from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
 
@@ -72,6 +74,33 @@ def test_asking_twice_gives_the_same_text(answerer: TransformersAnswerer) -> Non
     )
 
 
+def test_several_processes_give_what_one_gives(answerer: TransformersAnswerer) -> None:
+    assert answerer.processes(3) == (3 if sys.platform == "linux" else 1)
+    bars: list[list[int]] = []
+
+    def progress(batches: Sequence[list[int]]) -> Iterator[list[int]]:
+        for rows in batches:
+            bars.append(rows)
+            yield rows
+
+    here = answer_all(answerer, ASKED, batch=2, max_new_tokens=8)
+    assert answer_all(answerer, ASKED, batch=2, max_new_tokens=8, cores=3, progress=progress) == here
+    assert sorted(row for rows in bars for row in rows) == list(range(len(ASKED)))
+
+
+def test_what_is_wrong_in_another_process_is_said_in_this_one(answerer: TransformersAnswerer) -> None:
+    asked = [*ASKED, Asked("question-17", picture(64, 64, 0)[:90], "Read.", "voltage")]
+    with pytest.raises(InferenceError, match=r"^question-17: its picture is [^\n]+$"):
+        answer_all(answerer, asked, batch=2, max_new_tokens=2, cores=2)
+
+
+def test_what_is_too_large_for_a_core_is_computed_by_all_of_them_together(
+    answerer: TransformersAnswerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "_SMALL", 1000)
+    assert answerer.processes(8) == 1
+
+
 def test_the_picture_matters(answerer: TransformersAnswerer) -> None:
     images = [open_picture(question.image, question.name) for question in ASKED[:3]]
     assert len(set(answerer.answer(images, ["Read the netlist."] * 3, 12))) > 1
@@ -112,6 +141,9 @@ class Recorder:
     def answer(self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         self.batches.append(list(prompts))
         return list(prompts)
+
+    def processes(self, cores: int) -> int:
+        return 1
 
     def close(self) -> None:
         self.batches.clear()

@@ -311,6 +311,7 @@ def test_the_shares_of_several_processes_are_the_batch(tiny: dict[str, Any]) -> 
         assert torch.equal(torch.cat([share[1][name] for share in shares]), whole[1][name])
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_step_of_one(tiny: dict[str, Any], tmp_path: Path) -> None:
     """But for the mean over tokens, which each process takes over its own."""
     context = torch.multiprocessing.get_context("spawn")

@@ -43,13 +43,12 @@ def test_only_the_language_layers_are_quantised(base_dir: Path, nf4_dir: Path) -
     assert weight_bytes(nf4_dir) < weight_bytes(base_dir)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_folder_loads_with_the_ordinary_code_and_computes_with_its_rounded_weights(
-    dtype: torch.dtype, base_dir: Path, nf4_dir: Path, samples: list[Sample], entry: Entry
+    base_dir: Path, nf4_dir: Path, samples: list[Sample], entry: Entry
 ) -> None:
     small = merged_entry(entry(base_dir), nf4_dir)
     processor = load_processor(small)
-    quantised, whole = load_model(small, dtype=dtype), load_model(entry(base_dir))
+    quantised, whole = load_model(small, dtype=torch.bfloat16), load_model(entry(base_dir))
     found = [answer_logits(quantised, processor, sample) for sample in samples]
 
     layers = [name for name, module in quantised.named_modules() if isinstance(module, bnb.nn.Linear4bit)]
@@ -65,6 +64,27 @@ def test_the_folder_loads_with_the_ordinary_code_and_computes_with_its_rounded_w
     # What remains is the arithmetic in bf16.
     assert shift.mean < 0.1
     assert shift.agreement > 0.9
+
+
+def test_in_fp32_the_folder_is_unpacked_to_the_numbers_that_its_4_bits_stand_for(
+    base_dir: Path, nf4_dir: Path, samples: list[Sample], entry: Entry
+) -> None:
+    small = merged_entry(entry(base_dir), nf4_dir)
+    packed, unpacked = load_model(small, dtype=torch.bfloat16), load_model(small)
+    assert not [name for name, module in unpacked.named_modules() if isinstance(module, bnb.nn.Linear4bit)]
+    weights = dict(unpacked.named_parameters())
+    assert {weight.dtype for weight in weights.values()} == {torch.float32}
+    for name, parameter in packed.named_parameters():
+        stored = (
+            bnb.functional.dequantize_4bit(parameter.data, parameter.quant_state)
+            if hasattr(parameter, "quant_state")
+            else parameter
+        )
+        assert torch.equal(weights[name], stored.float()), name
+    processor = load_processor(small)
+    found = [[answer_logits(model, processor, sample) for sample in samples] for model in (unpacked, packed)]
+    # What remains is the arithmetic in bf16.
+    assert shift_between(*found).agreement > 0.9
 
 
 def test_quantising_twice_gives_the_same_bytes(base_dir: Path, nf4_dir: Path, tmp_path: Path, entry: Entry) -> None:

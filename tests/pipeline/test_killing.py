@@ -66,6 +66,7 @@ def wait_until_gone(pid: int) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_training_killed_in_every_way_ends_in_the_adapter_of_an_uninterrupted_one(workspace: Workspace) -> None:
     for victim, number in (
         ("dvc", signal.SIGTERM),

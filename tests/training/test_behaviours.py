@@ -35,7 +35,7 @@ from tests.training.killing import Killed, content_of, kill_after
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 RECIPES = {name: Recipe.model_validate(content) for name, content in read_yaml(PARAMS)["recipes"].items()}
-# These three hold every mode in every place: 4-bit and not, full and lora, one phase and two. The others are tried by `make test-all`.
+# These three hold every mode in every place: 4-bit and not, full and lora, one phase and two. The others are tried by `make test-slow`.
 SOON = ("r1-llm-only", "r3-two-stage", "full")
 
 each_family = pytest.mark.parametrize("kind", [next(iter(family.architectures)) for family in FAMILIES.values()])

@@ -102,6 +102,7 @@ def assert_same(one: Path, other: Path) -> None:
             torch.testing.assert_close(weights[key], tensor, atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_with_twice_the_batch_and_do_not_wait_for_pictures(job, tmp_path: Path) -> None:
     wanted = job(at_once=True, epochs=1.0, evaluations=1, generated=3)
     run(wanted, tmp_path / "one")

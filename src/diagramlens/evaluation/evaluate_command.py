@@ -21,6 +21,7 @@ from diagramlens.evaluation.scoring import score
 from diagramlens.evaluation.selection import whole_diagrams
 from diagramlens.inference import Asked, answer_all, closing
 from diagramlens.records import Diagram, DiagramLensError, Prediction, Question, write_table
+from diagramlens.runtime import usable_cores
 from diagramlens.sources.circuitsense import read_circuitsense
 from diagramlens.teachers.solver import Asking, Described, label
 
@@ -90,6 +91,7 @@ def examine(args: argparse.Namespace, questions: Sequence[Question], diagrams: d
             asked,
             batch=args.batch,
             max_new_tokens=args.max_new_tokens,
+            cores=usable_cores(),
             progress=lambda batches: tqdm(batches, unit=" batch", delay=2, disable=not sys.stderr.isatty()),
         )
     return score(args.model.name, questions, texts)

@@ -57,10 +57,13 @@ def open_variant(variant: str, entry: ModelEntry, *, device: str, attention: str
 
 
 def open_model(entry: ModelEntry, *, device: str, attention: str, adapter: Path | None = None) -> TransformersAnswerer:
-    """A model and its processor, ready to answer: in bf16 on a GPU or from 4 bits, else in fp32 (see diagramlens.inference)."""
+    """A model and its processor, ready to answer: in bf16 on a GPU, else in fp32 (see diagramlens.inference).
+
+    A 4-bit folder stays packed on a GPU. On a CPU its weights are unpacked once, instead of at every step: then it takes the time and the
+    memory that the model took before it was quantised.
+    """
     place = pick_device(device)
-    # A 4-bit folder computes in bf16, and its other weights are stored so; asked for fp32, bitsandbytes converts only some of them.
-    half = is_quantized(entry) or (place.type == "cuda" and has_bf16_matmul(place))
+    half = place.type == "cuda" and (has_bf16_matmul(place) or is_quantized(entry))
     dtype = torch.bfloat16 if half else torch.float32
     model = load_model(entry, device=place, dtype=dtype, adapter=adapter, attention=attention)
     return TransformersAnswerer(model, load_processor(entry))

@@ -118,6 +118,10 @@ class GGUFAnswerer:
         self._read(image, prompt, room=1)
         return self._logits()
 
+    def processes(self, cores: int) -> int:
+        """See Answerer: llama.cpp has threads of its own."""
+        return 1
+
     def close(self) -> None:
         """Free model and contexts. The object answers nothing afterwards; closing twice is harmless."""
         self._closed = True

@@ -102,7 +102,8 @@ def load_model(
 
     `dtype` is that of the weights; with `four_bit` they are nf4 with double quantisation, computing in bf16, but for the modules
     that the family leaves alone. `adapter` is a folder that the train stage wrote; its weights are put on top, unmerged. A folder
-    that was saved quantised (models/quantized/nf4) loads as it is.
+    that was saved quantised (models/quantized/nf4) loads as it is, and in fp32 with its 4-bit weights unpacked, to the numbers that
+    they stand for.
 
     Raises LoadingError, in one line, for a folder or hub id that is not there, for a missing, unexpected or wrongly shaped weight,
     for another architecture than the family's, and for an adapter made for another base.
@@ -154,6 +155,9 @@ def _load_base(
             raise LoadingError(
                 f"{entry.source}: {len(keys)} {what} weights for family {family.name}, the first is {sorted(keys)[0]}"
             )
+    if hasattr(model, "hf_quantizer") and dtype == torch.float32 and not four_bit:
+        with quiet_libraries():
+            model.dequantize()
     for parameter in model.parameters():
         # transformers 5.23 leaves a quantised folder's other weights in the type they were stored in, and casts their biases.
         if parameter.is_floating_point():
