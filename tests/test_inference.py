@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -92,6 +95,42 @@ def test_what_is_wrong_in_another_process_is_said_in_this_one(answerer: Transfor
     asked = [*ASKED, Asked("question-17", picture(64, 64, 0)[:90], "Read.", "voltage")]
     with pytest.raises(InferenceError, match=r"^question-17: its picture is [^\n]+$"):
         answer_all(answerer, asked, batch=2, max_new_tokens=2, cores=2)
+
+
+class Slow:
+    """Answers in processes, leaves a file for each question, and dies of one."""
+
+    def __init__(self, folder: Path, deadly: str = "") -> None:
+        self.folder, self.deadly = folder, deadly
+
+    def answer(self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int) -> list[str]:
+        if prompts[0] == self.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.1)
+        (self.folder / prompts[0]).touch()
+        return list(prompts)
+
+    def processes(self, cores: int) -> int:
+        return cores
+
+    def close(self) -> None: ...
+
+
+def test_what_nobody_waits_for_any_more_is_not_answered(tmp_path: Path) -> None:
+    def interrupted(batches: Sequence[list[int]]) -> Iterator[list[int]]:
+        yield from batches[:2]
+        raise KeyboardInterrupt
+
+    asked = [Asked(str(number), picture(56, 56, 0), str(number), "netlist") for number in range(50)]
+    with pytest.raises(KeyboardInterrupt):
+        answer_all(Slow(tmp_path), asked, batch=1, max_new_tokens=1, cores=2, progress=interrupted)
+    assert 2 <= len(list(tmp_path.iterdir())) < 15
+
+
+def test_a_process_that_is_killed_is_said_in_one_line(tmp_path: Path) -> None:
+    asked = [Asked(str(number), picture(56, 56, 0), str(number), "netlist") for number in range(6)]
+    with pytest.raises(InferenceError, match=r"^a process that answers was killed[^\n]+workers lower$"):
+        answer_all(Slow(tmp_path, deadly="3"), asked, batch=1, max_new_tokens=1, cores=2)
 
 
 def test_what_is_too_large_for_a_core_is_computed_by_all_of_them_together(

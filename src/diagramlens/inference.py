@@ -20,6 +20,7 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Any, Protocol
 
@@ -177,13 +178,26 @@ def _answer(answerer: Answerer, asked: Sequence[Asked], max_new_tokens: int, row
 def _answering(
     answer: Callable[[Rows], list[str]], processes: int
 ) -> Iterator[Callable[[Sequence[Rows]], Iterator[list[str]]]]:
-    """A function that gives the answers to each of some batches, in order, computed here or in processes."""
+    """A function that gives the answers to each of some batches, in order, computed here or in processes.
+
+    Where the block is left early, the processes are killed. Raises InferenceError where one is killed by somebody else.
+    """
     if processes <= 1:
         yield lambda batches: map(answer, batches)
         return
-    context = multiprocessing.get_context("fork")
+    context, others = multiprocessing.get_context("fork"), multiprocessing.active_children()
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_join, initargs=(answer,)) as pool:
-        yield lambda batches: pool.map(_answer_here, batches)
+        try:
+            yield lambda batches: pool.map(_answer_here, batches)
+        except BrokenProcessPool as error:
+            raise InferenceError(
+                "a process that answers was killed, for want of memory most likely; set evaluate.batch or runtime.workers lower"
+            ) from error
+        except BaseException:
+            for process in multiprocessing.active_children():
+                if process not in others:
+                    process.kill()
+            raise
 
 
 _answer_in_process: Callable[[Rows], list[str]]  # of a process that answers with others
