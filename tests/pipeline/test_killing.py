@@ -14,9 +14,10 @@ from dvc.utils.hydra import apply_overrides
 
 from tests.pipeline.workspace import Workspace, ran
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self").exists(), reason="the kernel's signal on a parent's death is Linux's"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self").exists(), reason="the kernel's signal on a parent's death is Linux's"),
+]
 
 # Some more steps than elsewhere, a checkpoint after each few of them: time to hit it in the middle.
 LONGER = ["train.epochs=6", "train.checkpoints=12"]
@@ -66,7 +67,6 @@ def wait_until_gone(pid: int) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.slow
 def test_training_killed_in_every_way_ends_in_the_adapter_of_an_uninterrupted_one(workspace: Workspace) -> None:
     for victim, number in (
         ("dvc", signal.SIGTERM),

@@ -135,6 +135,7 @@ def test_a_wrong_parameter_stops_every_stage_with_one_line_and_leaves_everything
     assert {folder: workspace.content(folder) for folder in before} == before
 
 
+@pytest.mark.slow
 def test_two_runs_from_an_empty_cache_give_the_same_bytes(
     workspace: Workspace, make_workspace: Callable[[str], Workspace]
 ) -> None:

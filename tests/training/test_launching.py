@@ -101,7 +101,14 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize(("launcher", "processes", "written"), [("ddp", 2, "2"), ("ddp", 1, "1"), ("single", 1, "1")])
+@pytest.mark.parametrize(
+    ("launcher", "processes", "written"),
+    [
+        ("ddp", 2, "2"),
+        pytest.param("ddp", 1, "1", marks=pytest.mark.slow),
+        pytest.param("single", 1, "1", marks=pytest.mark.slow),
+    ],
+)
 def test_the_main_process_alone_writes_and_the_stage_speaks_last(launcher, processes, written, start, tmp_path) -> None:
     stage = start(
         """
@@ -158,6 +165,7 @@ def test_a_process_that_is_killed_ends_the_stage_and_is_named(start) -> None:
     assert said.splitlines()[1].startswith("process 2 of 2 was ended by SIGKILL")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["single", "ddp"])
 def test_a_process_that_is_killed_alone_ends_the_stage_with_a_word(launcher, start) -> None:
     stage = start("os.kill(os.getpid(), signal.SIGKILL)", launcher, 1)
