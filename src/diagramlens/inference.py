@@ -187,17 +187,18 @@ def _answering(
         return
     context, others = multiprocessing.get_context("fork"), multiprocessing.active_children()
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_join, initargs=(answer,)) as pool:
+        left_early = True
         try:
             yield lambda batches: pool.map(_answer_here, batches)
+            left_early = False
         except BrokenProcessPool as error:
             raise InferenceError(
                 "a process that answers was killed, for want of memory most likely; set evaluate.batch or runtime.workers lower"
             ) from error
-        except BaseException:
+        finally:
             for process in multiprocessing.active_children():
-                if process not in others:
+                if left_early and process not in others:
                     process.kill()
-            raise
 
 
 _answer_in_process: Callable[[Rows], list[str]]  # of a process that answers with others
