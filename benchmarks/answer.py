@@ -21,10 +21,10 @@ from pathlib import Path
 
 import torch
 
-from diagramlens.evaluation.selection import diagrams_of, whole_diagrams
+from diagramlens.evaluation.selection import diagrams_of, to_ask, whole_diagrams
 from diagramlens.evaluation.variants import moved, open_model
 from diagramlens.export.nf4 import write_nf4
-from diagramlens.inference import Answerer, Asked, TransformersAnswerer, answer_all
+from diagramlens.inference import Answerer, TransformersAnswerer, answer_all
 from diagramlens.models.loading import load_model, load_processor
 from diagramlens.params import load_params
 from diagramlens.records import Question, read_rows
@@ -37,7 +37,7 @@ def main(count: int, rounds: int) -> None:
     entry, settings = params.selected_model, params.evaluate
     questions = whole_diagrams(read_rows(Path("data/split/test.parquet"), Question), count)
     diagrams = diagrams_of(questions, Path("data/diagrams"))
-    asked = [Asked(one.id, diagrams[one.diagram_id].image, one.prompt, one.kind) for one in questions]
+    asked = to_ask(questions, diagrams)
 
     def seconds(answerer: Answerer, cores: int) -> float:
         start = time.perf_counter()

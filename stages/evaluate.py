@@ -16,9 +16,9 @@ if __name__ == "__main__":
         from diagramlens.evaluation.details import detailed_variant, details, write_details
         from diagramlens.evaluation.metrics import summarize
         from diagramlens.evaluation.scoring import score
-        from diagramlens.evaluation.selection import diagrams_of, whole_diagrams
+        from diagramlens.evaluation.selection import diagrams_of, to_ask, whole_diagrams
         from diagramlens.evaluation.variants import check_variants, is_gguf, open_variant
-        from diagramlens.inference import Asked, answer_all, closing
+        from diagramlens.inference import answer_all, closing
         from diagramlens.inspecting.out_of_memory import Use, out_of_memory_advice
         from diagramlens.models.pretraining import known_topologies
 
@@ -26,10 +26,7 @@ if __name__ == "__main__":
         check_variants(settings.variants)
         questions = whole_diagrams(read_rows(Path("data/split/test.parquet"), Question), settings.questions)
         diagrams = diagrams_of(questions, Path("data/diagrams"))
-        asked = [
-            Asked(question.id, diagrams[question.diagram_id].image, question.prompt, question.kind)
-            for question in questions
-        ]
+        asked = to_ask(questions, diagrams)
         topologies = {question.group for question in questions}
         known = known_topologies(run.params.model, topologies)
         if known:

@@ -18,8 +18,8 @@ from tqdm import tqdm
 from diagramlens.evaluation.folders import open_folder
 from diagramlens.evaluation.metrics import summarize
 from diagramlens.evaluation.scoring import score
-from diagramlens.evaluation.selection import whole_diagrams
-from diagramlens.inference import Asked, answer_all, closing
+from diagramlens.evaluation.selection import to_ask, whole_diagrams
+from diagramlens.inference import answer_all, closing
 from diagramlens.records import Diagram, DiagramLensError, Prediction, Question, write_table
 from diagramlens.runtime import usable_cores
 from diagramlens.sources.circuitsense import read_circuitsense
@@ -81,14 +81,10 @@ def questions_of(diagram: Diagram) -> list[Question]:
 
 def examine(args: argparse.Namespace, questions: Sequence[Question], diagrams: dict[str, Diagram]) -> list[Prediction]:
     """The graded answers of the model in the folder."""
-    asked = [
-        Asked(question.id, diagrams[question.diagram_id].image, question.prompt, question.kind)
-        for question in questions
-    ]
     with closing(open_folder(args.model, device=args.device)) as answerer:
         texts = answer_all(
             answerer,
-            asked,
+            to_ask(questions, diagrams),
             batch=args.batch,
             max_new_tokens=args.max_new_tokens,
             cores=usable_cores(),

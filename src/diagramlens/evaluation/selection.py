@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from diagramlens.inference import Asked
 from diagramlens.records import Diagram, DiagramLensError, Question, read_rows
 
 
@@ -47,6 +48,11 @@ def diagrams_of(questions: Sequence[Question], source: Path) -> dict[str, Diagra
             f"{source}: no diagram {missing[0]} ({len(missing)} missing), which the questions ask about; run dvc repro"
         )
     return found
+
+
+def to_ask(questions: Iterable[Question], diagrams: Mapping[str, Diagram]) -> list[Asked]:
+    """The questions as a model is asked them, each with its diagram's picture."""
+    return [Asked(one.id, diagrams[one.diagram_id].image, one.prompt, one.kind) for one in questions]
 
 
 def _hash(diagram_id: str) -> bytes:
