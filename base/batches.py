@@ -53,7 +53,7 @@ class Batches(Dataset):
         targets = {name: torch.cat([torch.from_numpy(d[name].reshape(-1)) for d in dense]) for name in HEADS}
         seen = self._processor.image_processor([s.picture for s in samples], return_tensors="pt")
         batch: dict[str, Any] = {name: seen[name] for name in ("pixel_values", "image_grid_thw")}
-        if not phase["vision_only"]:
+        if phase["learns"] != "vision":
             merged = seen["image_grid_thw"].prod(-1) // self._processor.image_processor.merge_size**2
             batch["shown"] = self._padded(self._tokens([self._template("", int(count))[0] for count in merged]))
             batch["groups"] = self._groups(numbers, samples)
@@ -108,7 +108,7 @@ class Batches(Dataset):
         weights = [*(shares[kind] for kind in sorted(shares)), max(0.0, 1.0 - sum(shares.values()))]
         wanted = Counter(rng.choices(kinds, weights, k=phase["asked"]))
         told = wanted.pop(_DESCRIPTION, 0)
-        rows = drawn.asked(wanted, seed + number)
+        rows = drawn.asked(wanted, seed + number, steps=phase["steps"])
         pairs = [(row.prompt, row.answer) for row in rows if len(row.answer) <= phase["longest"]]
         if told or len(pairs) < wanted.total():
             pairs.append((drawn.prompt, drawn.description))

@@ -119,10 +119,10 @@ def _title(name: str) -> str:
 
 def _phase(phase: Mapping[str, Any]) -> str:
     start = f"| {phase['pictures']:,} | {phase['domain']} |"
-    if phase["vision_only"]:
+    if phase["learns"] == "vision":
         return f"{start} vision | | {phase['rate']:g} | | |"
     asked = f"{phase['asked']} | {sum(phase['questions'].values()):.0%}"
-    return f"{start} all | {phase['layers']} | {phase['rate']:g} | {asked} |"
+    return f"{start} {phase['learns']} | {phase['layers']} | {phase['rate']:g} | {asked} |"
 
 
 def _worth(control: Mapping[str, Any] | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -16,7 +16,7 @@ from PIL import Image
 
 from diagramlens.domains.circuits.netlist import Part, parse_netlist
 from diagramlens.domains.circuits.objects import DrawnObject
-from diagramlens.domains.circuits.questions import ask
+from diagramlens.domains.circuits.questions import Expressions, pose, stepped_answer
 from diagramlens.domains.circuits.recipe import CircuitRecipe
 from diagramlens.domains.circuits.sampling import Circuit, paint, sample_circuit, sample_look, told
 from diagramlens.domains.circuits.scene import Scene
@@ -38,9 +38,17 @@ class Sample:
     prompt: str
     description: str
 
-    def asked(self, kinds: Mapping[str, int], seed: int) -> list[Question]:
-        """Questions about the picture, at most so many of each kind, as `label` asks them: those that can be asked."""
-        return ask("", "", self.level, self.truth, kinds=dict(kinds), netlist_form="traced", seed=seed)
+    def asked(self, kinds: Mapping[str, int], seed: int, *, steps: bool) -> list[Question]:
+        """Questions about the picture, at most so many of each kind, as `label` asks them: those that can be asked.
+
+        With `steps` they are answered as with its `reasoning: steps` and `expressions: nested`, else in its plainest way.
+        """
+        of = ("", "", self.level, self.truth)
+        expressions: Expressions = "nested" if steps else "expanded"
+        posed, _ = pose(*of, kinds=dict(kinds), netlist_form="traced", seed=seed, expressions=expressions)
+        if not steps:
+            return [one.question for one in posed]
+        return [replace(one.question, answer=stepped_answer(one, one.question.answer)) for one in posed]
 
 
 def describe(truth: str) -> str:

@@ -51,7 +51,7 @@ def draw_curve(curve: Sequence[Row], phases: Sequence[Mapping[str, Any]], path: 
     axes = figure.add_subplot()
     seen = 0
     for phase in phases:
-        if phase["vision_only"]:
+        if phase["learns"] == "vision":
             axes.axvspan(seen, seen + phase["pictures"], color=_SHADE, zorder=0, linewidth=0)
         seen += phase["pictures"]
     for column, (label, colour) in _LINES.items():

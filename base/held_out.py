@@ -17,7 +17,7 @@ from diagramlens.grading.answers import grade
 from diagramlens.inference import TransformersAnswerer
 from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
 
-_LONGEST = 120  # tokens of an answer
+_LONGEST = 260  # tokens of an answer
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,11 @@ def answer(
 ) -> list[tuple[Sample, bool]]:
     """Ask one question of a kind about each picture that has one, as `label` asks it; the pictures asked about, and whether the answer is
     right, as `evaluate` grades it."""
-    asked = [(drawn, row) for number, drawn in enumerate(samples) for row in drawn.asked({kind: 1}, seed + number)]
+    asked = [
+        (drawn, row)
+        for number, drawn in enumerate(samples)
+        for row in drawn.asked({kind: 1}, seed + number, steps=False)
+    ]
     texts = _answers(model, processor, [(drawn, row.prompt) for drawn, row in asked])
     return [
         (drawn, grade(row.kind, json.loads(row.gold), row.answer, text).correct)

@@ -71,13 +71,14 @@ def report(run: Pretraining, losses: dict[str, float]) -> None:
     row = {"pictures": run.seen, "rate": run.schedule.rate(run.seen), **losses}
     row |= {"held_out_exact": overall["exact"], "held_out_phrases": overall["phrases"]}
     row |= {"held_out_transfer": transfer["right"]}
-    run.curve.append({name: round(float(row[name]), 5) for name in CURVE_COLUMNS})
+    run.curve.append({name: round(float(row[name]), 5) for name in CURVE_COLUMNS if name in row})
     tqdm.write(f"{json.dumps(run.curve[-1])}\n  drawn {told[0].sample.description}\n  told  {told[0].text}")
 
 
 def finish(run: Pretraining) -> None:
     """Write the model folder with its card, the learning curve and the closing figures."""
     wanted = run.settings["pretrain"]
+    torch.set_num_threads(wanted["processes"])  # the others have ended
     run.use(len(run.layers))
     samples = held_out(run.settings["corpus"], run.schedule.domain, "validation", wanted["examined"])
     told = tell(run.model, run.processor, samples)

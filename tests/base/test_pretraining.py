@@ -72,7 +72,8 @@ def tiny(settings: dict[str, Any]) -> dict[str, Any]:
         "language_width": 64,
         "language_feed_forward": 64,
     }
-    phase = {"pictures": 4, "domain": "meshes", "vision_only": False, "layers": 2, "dense_weights": {}, "longest": 400}
+    phase = {"pictures": 4, "domain": "meshes", "learns": "all", "layers": 2, "dense_weights": {}, "longest": 400}
+    phase |= {"steps": False}
     phases = [
         phase | {"rate": 1e-3, "asked": 1, "questions": {}},
         phase | {"rate": 0.0, "asked": 2, "questions": {"netlist": 0.5, "transfer": 0.5}},
@@ -197,7 +198,9 @@ def test_questions_about_held_out_pictures_are_graded_like_those_of_the_pipeline
 ) -> None:
     run = Pretraining(tiny, torch.device("cpu"))
     samples = held_out(tiny["corpus"], "meshes", "validation", 6)
-    gold = [row for number, drawn in enumerate(samples) for row in drawn.asked({"transfer": 1}, 5 + number)]
+    gold = [
+        row for number, drawn in enumerate(samples) for row in drawn.asked({"transfer": 1}, 5 + number, steps=False)
+    ]
     texts = [f"H(s) = {row.answer}" for row in gold[:-1]] + ["0"]
     asked: list[str] = []
 
@@ -289,7 +292,7 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(tiny: dict[str, Any], tmp_
 
 def test_a_phase_of_pictures_alone_teaches_the_vision_part_alone(tiny: dict[str, Any]) -> None:
     wanted = copy.deepcopy(tiny)
-    wanted["pretrain"]["phases"][0]["vision_only"] = True
+    wanted["pretrain"]["phases"][0]["learns"] = "vision"
     run = Pretraining(wanted, torch.device("cpu"))
     before = {name: tensor.clone() for name, tensor in run.model.named_parameters()}
     inputs, targets = Batches(wanted["corpus"], wanted["pretrain"], run.processor)[0]
@@ -297,6 +300,23 @@ def test_a_phase_of_pictures_alone_teaches_the_vision_part_alone(tiny: dict[str,
     run.step(inputs, targets)
     moved = {name for name, tensor in run.model.named_parameters() if not torch.equal(tensor, before[name])}
     assert moved == {name for name in before if ".visual." in name}
+
+
+def test_a_phase_of_words_leaves_the_vision_part_and_the_heads_as_they_are(tiny: dict[str, Any]) -> None:
+    wanted = copy.deepcopy(tiny)
+    wanted["pretrain"]["phases"][0]["learns"] = "language"
+    run = Pretraining(wanted, torch.device("cpu"))
+    before = {name: tensor.clone() for name, tensor in run.model.named_parameters()}
+    heads = {name: tensor.clone() for name, tensor in run.heads.named_parameters()}
+    batches = Batches(wanted["corpus"], wanted["pretrain"], run.processor)
+    losses = run.step(*batches[0])
+    assert set(losses) == {"token_loss"}
+    moved = {name for name, tensor in run.model.named_parameters() if not torch.equal(tensor, before[name])}
+    assert moved == {name for name in before if ".visual." not in name}
+    assert all(torch.equal(tensor, heads[name]) for name, tensor in run.heads.named_parameters())
+    run.batches_seen = 2  # the next phase teaches all again
+    run.step(*batches[2])
+    assert any(not torch.equal(t, before[name]) for name, t in run.model.named_parameters() if ".visual." in name)
 
 
 def test_the_shares_of_several_processes_are_the_batch(tiny: dict[str, Any]) -> None:
@@ -353,14 +373,17 @@ def test_dense_losses_count_as_the_parameters_say(tiny: dict[str, Any]) -> None:
         heads(tokens, targets, {"digits": 3.0})
 
 
-def test_questions_come_in_the_phase_that_has_them(tiny: dict[str, Any]) -> None:
-    run = Pretraining(tiny, torch.device("cpu"))
-    batches = Batches(tiny["corpus"], tiny["pretrain"], run.processor)
+@pytest.mark.parametrize("steps", [False, True])
+def test_questions_come_in_the_phase_that_has_them(tiny: dict[str, Any], steps: bool) -> None:
+    wanted = copy.deepcopy(tiny)
+    wanted["pretrain"]["phases"][1]["steps"] = steps
+    run = Pretraining(wanted, torch.device("cpu"))
+    batches = Batches(wanted["corpus"], wanted["pretrain"], run.processor)
     assert len(batches) == 4
     groups = batches[2][0]["groups"]
     for number, about in ((4, 0), (5, 1)):
         drawn = sample(number, tiny["corpus"], "meshes")
-        rows = drawn.asked({"netlist": 2, "transfer": 2}, tiny["pretrain"]["question_seed"] + number)
+        rows = drawn.asked({"netlist": 2, "transfer": 2}, tiny["pretrain"]["question_seed"] + number, steps=steps)
         told = {
             text.removesuffix("<|im_end|>\n")
             for group in groups

@@ -100,6 +100,11 @@ def test_an_answer_behind_the_diagram_begins_with_what_it_follows_from(drawn: li
     assert {"choice", *ANALYSIS} <= set(behind) and not {"netlist", "count"} & set(behind), behind
 
 
+def test_block_diagrams_have_no_parts_to_be_joined_step_by_step(drawn: list[Described]):
+    for diagram in drawn[:20]:
+        assert label(diagram, replace(OPEN, reasoning="steps")) == label(diagram, OPEN)
+
+
 def test_a_wrong_sign_in_the_text_of_a_diagram_is_wrong(asked: list[Question]):
     turned = 0
     for question in asked:

@@ -43,7 +43,8 @@ def grade(kind: str, gold: Gold, answer: str, predicted: str) -> Graded:
     grader = GRADERS.get(kind)
     if grader is None:
         raise GradingError(f"no grader for questions of the kind {kind!r}; known are {', '.join(GRADERS)}")
-    return grader(gold, answer, final_answer(predicted, many_lines=kind == "netlist"))
+    wanted, given = (final_answer(text, many_lines=kind == "netlist") for text in (answer, predicted))
+    return grader(gold, wanted, given)
 
 
 def _netlist(gold: Gold, answer: str, predicted: str) -> Graded:

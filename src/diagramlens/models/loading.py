@@ -50,7 +50,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def has_bf16_matmul(device: torch.device) -> bool:
-    """Whether bf16 is faster than fp32 there: GPUs that support it, and CPUs with AMX tiles (AVX-512 alone gains nothing)."""
+    """Whether bf16 is faster than fp32 there: GPUs that support it, and CPUs with AMX tiles."""
     if device.type == "cuda":
         # Older cards (T4, V100) emulate it, slower than fp32.
         return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -65,7 +65,7 @@ class Label(Group):
     kinds: Annotated[dict[QuestionKind, Annotated[int, Field(ge=0, le=100)]], BeforeValidator(some_weight)]
     netlist_form: Literal["traced", "merged"]
     choices: Fraction01
-    reasoning: Literal["none", "netlist", "worked"]
+    reasoning: Literal["none", "netlist", "steps", "worked"]
     expressions: Literal["expanded", "nested"]
     marked_only: bool
     cross_check: Fraction01

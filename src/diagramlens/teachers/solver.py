@@ -30,6 +30,7 @@ from diagramlens.domains.circuits.questions import (
     near_misses,
     pose,
     random_for,
+    stepped_answer,
     worked_answer,
 )
 from diagramlens.records import Diagram, DiagramLensError, Question, parquet_files, read_table
@@ -46,7 +47,7 @@ POOL_FROM = 4096
 # Edits that are looked at before a question is left open. Most circuits need about ten.
 MOST_EDITS = 60
 
-Reasoning = Literal["none", "netlist", "worked"]
+Reasoning = Literal["none", "netlist", "steps", "worked"]
 
 
 class LabelError(DiagramLensError):
@@ -195,10 +196,10 @@ def _explained(posed: Posed | PosedBlocks, question: Question, reasoning: Reason
     if question is not posed.question:  # a choice: what its letter stands for, as the prompt writes it
         result = (multiplied_out(posed) if isinstance(posed, Posed) else posed).question.answer
     if isinstance(posed, Posed):
-        explain = worked_answer if reasoning == "worked" else begun_answer
+        explain = {"netlist": begun_answer, "steps": stepped_answer, "worked": worked_answer}[reasoning]
         return replace(question, answer=explain(posed, answer, result))
     source = posed.subject.source
-    if not source:  # what is read off the diagram starts at no input, and needs no working
+    if not source or reasoning == "steps":  # what is read off the diagram starts at no input, and needs no working
         return question
     if reasoning == "worked":
         return replace(question, answer=worked_blocks(posed.diagram, source, answer, result))

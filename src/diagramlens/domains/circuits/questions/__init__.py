@@ -22,6 +22,7 @@ from diagramlens.domains.circuits.questions.asking import (
     multiplied_out,
     near_misses,
     pose,
+    stepped_answer,
     worked_answer,
 )
 from diagramlens.domains.circuits.questions.circuit import Expressions, NetlistForm, number_nodes
@@ -46,6 +47,7 @@ __all__ = [
     "quantity_text",
     "random_for",
     "spice_text",
+    "stepped_answer",
     "value_text",
     "worked_answer",
 ]

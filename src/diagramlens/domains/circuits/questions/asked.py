@@ -9,6 +9,7 @@ from typing import Literal
 
 from diagramlens.domains.circuits.questions.circuit import Circuit
 from diagramlens.domains.circuits.questions.working import Working
+from diagramlens.domains.circuits.reduction import Reduction
 
 Category = Literal["perception", "analysis", "design"]
 
@@ -47,6 +48,7 @@ class Asked:
 Subjects = Callable[[Circuit, random.Random], Iterator[Subject | str]]
 Answer = Callable[[Circuit, Subject], Asked | str]
 Work = Callable[[Circuit, Subject], Working | None]
+Reduce = Callable[[Circuit, Subject], Reduction | None]
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Kind:
 
     `subjects` yields in random order what can be asked about; `answer` solves one, for any circuit in which its names occur. Each may
     give a string instead: why there is no question. `wordings` holds prompts with slots, by the name that `Asked.wordings` chooses.
-    `working` is what an analysis question can be worked out from.
+    `working` is what an analysis question can be worked out from, `reduction` how its circuit is joined step by step.
     """
 
     category: Category
@@ -63,3 +65,4 @@ class Kind:
     subjects: Subjects
     answer: Answer
     working: Work | None = None
+    reduction: Reduce | None = None

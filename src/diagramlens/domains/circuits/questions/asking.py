@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from diagramlens.domains.circuits.netlist import without_values
 from diagramlens.domains.circuits.questions.asked import Asked, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit, Expressions, NetlistForm, read_circuit
 from diagramlens.domains.circuits.questions.edits import edits
 from diagramlens.domains.circuits.questions.posing import Asking, Diagram, pose_each
 from diagramlens.domains.circuits.questions.table import TABLE
-from diagramlens.domains.circuits.questions.working import Working, begun, worked
+from diagramlens.domains.circuits.questions.working import Working, begun, stepped, worked
 from diagramlens.records import DiagramLensError, Question
 
 KINDS = tuple(TABLE)
@@ -85,8 +84,17 @@ def worked_answer(posed: Posed, answer: str, result: str = "") -> str:
 def begun_answer(posed: Posed, answer: str, result: str = "") -> str:
     """An answer behind its netlist alone, as it is traced (where that is the form asked for) and merged (see working.begun)."""
     working = _working(posed)
-    traced = without_values(posed.circuit.drawn) if posed.circuit.form == "traced" else None
+    traced = posed.circuit.traced if posed.circuit.form == "traced" else None
     return answer if working is None else begun(working, traced, answer, result)
+
+
+def stepped_answer(posed: Posed, answer: str, result: str = "") -> str:
+    """An answer behind the steps in which its circuit is joined, where they lead there; else as it is (see working.stepped)."""
+    reduce = TABLE[posed.question.kind].reduction
+    reduction = None if reduce is None else reduce(posed.circuit, posed.subject)
+    if reduction is None:
+        return answer
+    return stepped(posed.circuit.traced, reduction, answer, result)
 
 
 def _working(posed: Posed) -> Working | None:

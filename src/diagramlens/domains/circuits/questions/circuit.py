@@ -24,6 +24,7 @@ from diagramlens.domains.circuits.netlist import (
     merged_nodes,
     parse_netlist,
     without_numbers,
+    without_values,
 )
 from diagramlens.domains.circuits.questions.labels import number_the_nameless
 from diagramlens.domains.circuits.solve import (
@@ -61,6 +62,11 @@ class Circuit:
     def merged(self) -> Netlist:
         """Wires contracted, nodes numbered in reading order."""
         return number_nodes(self.drawn)
+
+    @cached_property
+    def traced(self) -> Netlist:
+        """The circuit as drawn, wires and all, in names and nodes alone."""
+        return without_values(self.drawn)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:

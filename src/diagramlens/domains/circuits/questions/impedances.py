@@ -19,6 +19,7 @@ from diagramlens.domains.circuits.questions.notes import symbol_notes
 from diagramlens.domains.circuits.questions.polarity import VOLTAGE, called, shuffled
 from diagramlens.domains.circuits.questions.transfers import why_no_answer
 from diagramlens.domains.circuits.questions.working import TEST_SOURCE, Working, driven_by_test_current
+from diagramlens.domains.circuits.reduction import Reduction, reduced
 from diagramlens.domains.circuits.solve import SolveError, formula, transfer_text
 
 WORDINGS = {
@@ -97,4 +98,12 @@ def working(circuit: Circuit, subject: Subject) -> Working | None:
     return driven_by_test_current(circuit.symbolic, subject.source, subject.part, zero)
 
 
-KIND = Kind("analysis", WORDINGS, subjects, answer, working)
+def reduction(circuit: Circuit, subject: Subject) -> Reduction | None:
+    """How what lies between the two ends is joined, a source taken out and a part left in; None where it cannot be all the way."""
+    traced = circuit.traced
+    positive, negative = traced.part(subject.source or subject.part).nodes[:2]
+    found = reduced(traced, subject.source, (positive, negative))
+    return found if found and found.whole else None
+
+
+KIND = Kind("analysis", WORDINGS, subjects, answer, working, reduction)

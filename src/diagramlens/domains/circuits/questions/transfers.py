@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from diagramlens.domains.circuits.dividers import nested_transfer
+from diagramlens.domains.circuits.dividers import driven_ends, nested_transfer
 from diagramlens.domains.circuits.netlist import Part
 from diagramlens.domains.circuits.questions.asked import Asked, Kind, Subject
 from diagramlens.domains.circuits.questions.circuit import Circuit
@@ -19,6 +19,7 @@ from diagramlens.domains.circuits.questions.polarity import (
     with_polarity,
 )
 from diagramlens.domains.circuits.questions.working import Working, between
+from diagramlens.domains.circuits.reduction import Reduction, reduced
 from diagramlens.domains.circuits.solve import SolveError, transfer_text
 
 WORDINGS = {
@@ -103,6 +104,16 @@ def path_working(circuit: Circuit, subject: Subject, *, of: str = "{}", valued: 
     return Working(circuit.symbolic, zero, of.format(f"({sought})/{subject.source}"), shown=shown)
 
 
+def reduction(circuit: Circuit, subject: Subject) -> Reduction | None:
+    """How what the source sees is joined, from the part that is asked about outwards; None where it cannot be all the way."""
+    traced = circuit.traced
+    found = reduced(traced, subject.source, driven_ends(traced, subject.source), subject.part, subject.plus)
+    if found is None:
+        return None
+    alone = traced.part(subject.source).kind == "V"
+    return found if (found.branch(subject.part) if alone else found.whole) else None
+
+
 def path_slots(circuit: Circuit, subject: Subject) -> dict[str, str]:
     """How a prompt says from where to where: source, part, polarity, and that other sources are zero."""
     part: Part = circuit.drawn.part(subject.part)
@@ -114,4 +125,4 @@ def path_slots(circuit: Circuit, subject: Subject) -> dict[str, str]:
     }
 
 
-KIND = Kind("analysis", WORDINGS, subjects, answer, path_working)
+KIND = Kind("analysis", WORDINGS, subjects, answer, path_working, reduction)

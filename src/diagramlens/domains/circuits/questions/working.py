@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from diagramlens.domains.circuits.netlist import Netlist, Part, format_netlist
 from diagramlens.domains.circuits.nodal import nodal_equations
+from diagramlens.domains.circuits.reduction import Reduction
 from diagramlens.domains.circuits.solvable import SolveError, reference_node
 
 TEST_SOURCE = "Itest"
@@ -62,6 +63,16 @@ def begun(working: Working, traced: Netlist | None, answer: str, result: str = "
     stands first where it is given."""
     followed = [] if traced is None else ["Traced:", format_netlist(traced, hints=False)]
     return "\n".join((*followed, *_read(working), *_sought(working), *closing(answer, result)))
+
+
+def stepped(traced: Netlist, reduction: Reduction, answer: str, result: str = "") -> str:
+    """The answer behind the netlist as traced, what of it counts with its nodes called by the first of the junctions that are one, and what
+    each step joined between the two ends that are asked about."""
+    positive, negative = reduction.ends
+    netlist = format_netlist(traced, hints=False)
+    begin = f"Joined from {positive} to {negative}:"
+    edges, steps = map(str, reduction.edges), map(str, reduction.steps)
+    return "\n".join(("Traced:", netlist, "Merged:", *edges, begin, *steps, *closing(answer, result)))
 
 
 def _read(working: Working) -> list[str]:

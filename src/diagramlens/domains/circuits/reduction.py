@@ -1,0 +1,210 @@
+"""What lies between two nodes of a circuit, joined step by step: series and parallel combinations of its parts.
+
+A step joins two neighbours: two combinations between the same two nodes are in parallel, two that meet at a node where nothing else
+ends are in series. Bridges, controlled sources and op-amps stop it. Every combination remembers from which node to which it lies, so
+that a voltage keeps its sign from the part that it is asked across to the ends of the whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from diagramlens.domains.circuits.formula import LAPLACE
+from diagramlens.domains.circuits.netlist import Netlist, Part, merged_nodes
+
+_PASSIVE = "RLC"
+# What no current flows through: ports, and current sources that are zero.
+_OPEN = "PI"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What lies between two nodes: a part, or trees in series or in parallel. `joined` is "part", "series" or "parallel"."""
+
+    joined: str
+    part: Part | None = None
+    branches: tuple[Tree, ...] = ()
+
+    def holds(self, name: str) -> bool:
+        """Whether a part is in it."""
+        return self.part.name == name if self.part else any(branch.holds(name) for branch in self.branches)
+
+    @property
+    def text(self) -> str:
+        """The impedance as an expression: a product or quotient, a sum, or combinations with bars, which bind tightest."""
+        if self.part:
+            return {"R": "{0}", "L": "{0}*s", "C": "1/({0}*s)"}[self.part.kind].format(self.part.name)
+        if self.joined == "series":
+            return "+".join(branch.text for branch in self.branches)
+        return "||".join(branch.factor for branch in self.branches)
+
+    @property
+    def named(self) -> str:
+        """The combination in names of parts alone, + for series: `C1+R1||(L1+R2)`."""
+        if self.part:
+            return self.part.name
+        if self.joined == "series":
+            return "+".join(branch.named for branch in self.branches)
+        return "||".join(branch.named if branch.part else f"({branch.named})" for branch in self.branches)
+
+    @property
+    def factor(self) -> str:
+        """The same where a product, a quotient or bars stand beside it."""
+        return self.text if self.part and self.part.kind == "R" else f"({self.text})"
+
+    def value(self, values: Mapping[str, Fraction]) -> Fraction:
+        """The impedance in numbers; raises ZeroDivisionError where there is none."""
+        if self.part:
+            size, s = values[self.part.name], values[LAPLACE]
+            return {"R": size, "L": size * s, "C": 1 / (size * s)}[self.part.kind]
+        inner = [branch.value(values) for branch in self.branches]
+        return sum(inner, Fraction()) if self.joined == "series" else 1 / sum((1 / one for one in inner), Fraction())
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A tree from one node to another: what is said of the voltage across it holds from the first to the second."""
+
+    first: str
+    second: str
+    tree: Tree
+
+    @property
+    def ends(self) -> frozenset[str]:
+        """Both nodes."""
+        return frozenset((self.first, self.second))
+
+    def turned(self) -> Edge:
+        """The same, seen from its other end."""
+        return Edge(self.second, self.first, self.tree)
+
+    def __str__(self) -> str:
+        return f"{self.tree.named} {self.first} {self.second}"
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """How a circuit is reduced between two ends: its edges at the start, what each step joined, and what was left.
+
+    An edge that holds the part whose voltage is sought lies from its positive to its negative end; all others as they come. The driving
+    source is among the edges at the start alone.
+    """
+
+    ends: tuple[str, str]
+    edges: tuple[Edge, ...]
+    steps: tuple[Edge, ...]
+    left: tuple[Edge, ...]
+
+    @property
+    def whole(self) -> Edge | None:
+        """What lies between the two ends, where all that hangs together with them has been joined."""
+        beside = [edge for edge in self.left if edge.ends & set(self.ends)]
+        return beside[0] if len(beside) == 1 and beside[0].ends == set(self.ends) else None
+
+    def branch(self, part: str) -> Edge | None:
+        """What holds a part, where it lies between the two ends; other branches may lie there too."""
+        return next((edge for edge in self.left if edge.ends == set(self.ends) and edge.tree.holds(part)), None)
+
+
+def reduced(netlist: Netlist, source: str, ends: tuple[str, str], sought: str = "", plus: int = 0) -> Reduction | None:
+    """Reduce what a source sees, or what lies between two nodes where `source` is empty; the other independent sources are zero.
+
+    Joining begins at the part `sought`, which is positive at its node at place `plus`, and goes on outwards. What lies across a voltage
+    source besides the part that is sought is left as it is: it has no influence. Without such a part all is joined. Ports and wires may be
+    there. None where the circuit has parts that are neither resistors, inductors or capacitors nor independent sources, and where both
+    ends are one node.
+    """
+    rest = [part for part in netlist.parts if part.name == source or part.kind not in _OPEN]
+    if any(part.kind not in _PASSIVE + "VW" or part.control is not None for part in rest if part.name != source):
+        return None
+    wires = [part for part in rest if part.kind in "VW" and part.name != source]
+    name = _joined_nodes(netlist, wires)
+    parts = [part for part in rest if part not in wires]
+    edges = [Edge(name[part.nodes[0]], name[part.nodes[1]], Tree("part", part)) for part in parts]
+    edges = [edge.turned() if plus and _holds(edge, sought) else edge for edge in edges if len(edge.ends) == 2]
+    low, high = (name[end] for end in ends)
+    if low == high:
+        return None
+    alone = bool(source and sought) and netlist.part(source).kind == "V"
+    left = sorted((edge for edge in edges if not _holds(edge, source)), key=lambda edge: not _holds(edge, sought))
+    steps = []
+    while True:
+        left = _carrying(left, {low, high})
+        if alone and any(_holds(edge, sought) and edge.ends == {low, high} for edge in left):
+            break
+        pair = _next_pair(left, {low, high}, alone)
+        if pair is None:
+            break
+        joined = _together(*pair, sought)
+        left = [joined if edge is pair[0] else edge for edge in left if edge is not pair[1]]
+        steps.append(joined)
+    return Reduction((low, high), tuple(edges), tuple(steps), tuple(left))
+
+
+def _holds(edge: Edge, name: str) -> bool:
+    return bool(name) and edge.tree.holds(name)
+
+
+def _joined_nodes(netlist: Netlist, wires: Iterable[Part]) -> dict[str, str]:
+    """For each node the first of those that it is one with, in reading order, which for grid places is the alphabet's; ground is last."""
+    name = merged_nodes(Netlist(tuple(replace(part, kind="W") for part in wires)))
+    order = sorted(netlist.nodes) if all(len(node) == 1 for node in netlist.nodes) else list(netlist.nodes)
+    order.sort(key="0".__eq__)
+    first: dict[str, str] = {}
+    for node in order:
+        first.setdefault(name.get(node, node), node)
+    return {node: first[name.get(node, node)] for node in order}
+
+
+def _carrying(edges: Sequence[Edge], ends: set[str]) -> list[Edge]:
+    """The edges without those through which no current flows: shorted ones, and those that end where nothing else does."""
+    kept = [edge for edge in edges if len(edge.ends) == 2]
+    while True:
+        meeting = Counter(node for edge in kept for node in edge.ends)
+        flowing = [edge for edge in kept if all(meeting[node] > 1 or node in ends for node in edge.ends)]
+        if len(flowing) == len(kept):
+            return flowing
+        kept = flowing
+
+
+def _next_pair(edges: Sequence[Edge], ends: set[str], alone: bool) -> tuple[Edge, Edge] | None:
+    """The first edge that can be joined with a later one, and that one: in parallel before in series."""
+    meeting = Counter(node for edge in edges for node in edge.ends)
+    for index, edge in enumerate(edges):
+        later = edges[index + 1 :]
+        if not (alone and edge.ends == ends):
+            for other in later:
+                if other.ends == edge.ends:
+                    return edge, other
+        for other in later:
+            if any(meeting[node] == 2 and node not in ends for node in edge.ends & other.ends):
+                return edge, other
+    return None
+
+
+def _together(edge: Edge, other: Edge, sought: str) -> Edge:
+    """Two neighbours as one edge, turned as the one that holds the part which is sought."""
+    if _holds(other, sought):
+        edge, other = other, edge
+    if edge.ends == other.ends:
+        return Edge(edge.first, edge.second, _joined("parallel", edge.tree, other.tree))
+    (inner,) = edge.ends & other.ends
+    (outer,) = other.ends - {inner}
+    first, second = (outer if node == inner else node for node in (edge.first, edge.second))
+    return Edge(first, second, _joined("series", edge.tree, other.tree))
+
+
+def _joined(how: str, first: Tree, second: Tree) -> Tree:
+    """Two trees in series or in parallel, by names: combinations of the same sort become one."""
+    branches = [inner for tree in (first, second) for inner in (tree.branches if tree.joined == how else (tree,))]
+    return Tree(how, None, in_order(branches))
+
+
+def in_order(branches: Iterable[Tree]) -> tuple[Tree, ...]:
+    """Branches as they are written: parts first, by name, then combinations."""
+    return tuple(
+        sorted(branches, key=lambda branch: (branch.part is None, branch.part.name if branch.part else branch.text))
+    )
