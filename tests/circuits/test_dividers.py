@@ -41,11 +41,7 @@ def transfer(text: str, part: str, source: str = "V1", plus: int = 0) -> str | N
         ("V1 1 0\nR1 1 2\nR2 2 0\nR3 2 3\nR4 3 0", "R4", "(R2||(R3+R4))/(R1+R2||(R3+R4))*R4/(R3+R4)"),
         # What lies across the source, and what dangles, divides nothing.
         ("V1 1 0\nR5 1 0\nR1 1 2\nR2 2 0\nR6 2 4", "R2", "R2/(R1+R2)"),
-        (
-            "V1 1 0\nR1 1 2\nR2 2 0\nR3 1 3\nR4 1 4\nR5 3 4\nR6 3 0\nR7 4 0",
-            "R2",
-            "R2/(R1+R2)",
-        ),  # a bridge lies across the source
+        ("V1 1 0\nR5 1 3\nR6 1 4\nR7 3 4\nR8 3 0\nR9 4 0\nR1 1 2\nR2 2 0", "R2", "R2/(R1+R2)"),  # a bridge
         # Another voltage source is a wire, another current source is nothing.
         ("V1 1 0\nR1 1 2\nV2 2 3\nR2 3 0\nI1 1 2", "R2", "R2/(R1+R2)"),
     ],

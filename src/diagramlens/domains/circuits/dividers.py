@@ -37,14 +37,14 @@ def nested_transfer(netlist: Netlist, source: str, part: str, exact: Formula) ->
     takes its sign from it.
     """
     reduction = reduced(netlist, source, driven_ends(netlist, source), part)
-    found = reduction and (reduction.branch(part) if netlist.part(source).kind == "V" else reduction.whole)
-    if not found or not found.tree.holds(part):
+    if reduction is None or reduction.result is None or not reduction.result.tree.holds(part):
         return None
-    steps = list(_way(found.tree, part))
+    tree = reduction.result.tree
+    steps = list(_way(tree, part))
     if netlist.part(source).kind == "V":
         return _signed("*".join(_divided(*step) for step in steps), [], steps, exact) if steps else None
     # A current flows through all that is in series: its voltage needs no divider.
-    first = steps.pop(0)[0] if found.tree.joined == "series" else found.tree
+    first = steps.pop(0)[0] if tree.joined == "series" else tree
     shares = [_divided(*step) for step in steps]
     return _signed(
         "*".join([first.factor if first.joined == "parallel" else first.text, *shares]), [first], steps, exact
@@ -54,9 +54,9 @@ def nested_transfer(netlist: Netlist, source: str, part: str, exact: Formula) ->
 def nested_impedance(netlist: Netlist, positive: str, negative: str, exact: Formula) -> str | None:
     """The impedance between two nodes, all independent sources zero, or None where it has no such form; `exact` is as above."""
     reduction = reduced(netlist, "", (positive, negative))
-    if reduction is None or reduction.whole is None:
+    if reduction is None or reduction.result is None:
         return None
-    tree = reduction.whole.tree
+    tree = reduction.result.tree
     return _signed(tree.text, [tree], [], exact)
 
 

@@ -87,26 +87,16 @@ class Edge:
 
 @dataclass(frozen=True)
 class Reduction:
-    """How a circuit is reduced between two ends: its edges at the start, what each step joined, and what was left.
+    """How a circuit is reduced between two ends: its edges at the start, what each step joined, and what that came to.
 
     An edge that holds the part whose voltage is sought lies from its positive to its negative end; all others as they come. The driving
-    source is among the edges at the start alone.
+    source is among the edges at the start alone. `result` lies between the two ends; None where they could not be reached.
     """
 
     ends: tuple[str, str]
     edges: tuple[Edge, ...]
     steps: tuple[Edge, ...]
-    left: tuple[Edge, ...]
-
-    @property
-    def whole(self) -> Edge | None:
-        """What lies between the two ends, where all that hangs together with them has been joined."""
-        beside = [edge for edge in self.left if edge.ends & set(self.ends)]
-        return beside[0] if len(beside) == 1 and beside[0].ends == set(self.ends) else None
-
-    def branch(self, part: str) -> Edge | None:
-        """What holds a part, where it lies between the two ends; other branches may lie there too."""
-        return next((edge for edge in self.left if edge.ends == set(self.ends) and edge.tree.holds(part)), None)
+    result: Edge | None
 
 
 def reduced(netlist: Netlist, source: str, ends: tuple[str, str], sought: str = "", plus: int = 0) -> Reduction | None:
@@ -130,22 +120,26 @@ def reduced(netlist: Netlist, source: str, ends: tuple[str, str], sought: str = 
         return None
     alone = bool(source and sought) and netlist.part(source).kind == "V"
     left = sorted((edge for edge in edges if not _holds(edge, source)), key=lambda edge: not _holds(edge, sought))
-    steps = []
+    steps: list[Edge] = []
     while True:
         left = _carrying(left, {low, high})
-        if alone and any(_holds(edge, sought) and edge.ends == {low, high} for edge in left):
-            break
-        pair = _next_pair(left, {low, high}, alone)
+        result = _between(left, {low, high}, sought if alone else "")
+        pair = None if result else _next_pair(left, {low, high}, alone)
         if pair is None:
-            break
+            return Reduction((low, high), tuple(edges), tuple(steps), result)
         joined = _together(*pair, sought)
         left = [joined if edge is pair[0] else edge for edge in left if edge is not pair[1]]
         steps.append(joined)
-    return Reduction((low, high), tuple(edges), tuple(steps), tuple(left))
 
 
 def _holds(edge: Edge, name: str) -> bool:
     return bool(name) and edge.tree.holds(name)
+
+
+def _between(edges: Sequence[Edge], ends: set[str], alone: str) -> Edge | None:
+    """What lies between two ends: all that hangs together with them, or what holds the part `alone`, whatever lies beside it."""
+    reaching = [edge for edge in edges if edge.ends & ends and (not alone or _holds(edge, alone))]
+    return reaching[0] if len(reaching) == 1 and reaching[0].ends == ends else None
 
 
 def _joined_nodes(netlist: Netlist, wires: Iterable[Part]) -> dict[str, str]:
@@ -160,8 +154,8 @@ def _joined_nodes(netlist: Netlist, wires: Iterable[Part]) -> dict[str, str]:
 
 
 def _carrying(edges: Sequence[Edge], ends: set[str]) -> list[Edge]:
-    """The edges without those through which no current flows: shorted ones, and those that end where nothing else does."""
-    kept = [edge for edge in edges if len(edge.ends) == 2]
+    """The edges without those through which no current flows, as they end where nothing else does."""
+    kept = list(edges)
     while True:
         meeting = Counter(node for edge in kept for node in edge.ends)
         flowing = [edge for edge in kept if all(meeting[node] > 1 or node in ends for node in edge.ends)]

@@ -92,7 +92,7 @@ def stepped_answer(posed: Posed, answer: str, result: str = "") -> str:
     """An answer behind the steps in which its circuit is joined, where they lead there; else as it is (see working.stepped)."""
     reduce = TABLE[posed.question.kind].reduction
     reduction = None if reduce is None else reduce(posed.circuit, posed.subject)
-    if reduction is None:
+    if reduction is None or reduction.result is None:
         return answer
     return stepped(posed.circuit.traced, reduction, answer, result)
 

@@ -99,11 +99,10 @@ def working(circuit: Circuit, subject: Subject) -> Working | None:
 
 
 def reduction(circuit: Circuit, subject: Subject) -> Reduction | None:
-    """How what lies between the two ends is joined, a source taken out and a part left in; None where it cannot be all the way."""
+    """How what lies between the two ends is joined, a source taken out and a part left in."""
     traced = circuit.traced
     positive, negative = traced.part(subject.source or subject.part).nodes[:2]
-    found = reduced(traced, subject.source, (positive, negative))
-    return found if found and found.whole else None
+    return reduced(traced, subject.source, (positive, negative))
 
 
 KIND = Kind("analysis", WORDINGS, subjects, answer, working, reduction)

@@ -105,13 +105,9 @@ def path_working(circuit: Circuit, subject: Subject, *, of: str = "{}", valued: 
 
 
 def reduction(circuit: Circuit, subject: Subject) -> Reduction | None:
-    """How what the source sees is joined, from the part that is asked about outwards; None where it cannot be all the way."""
+    """How what the source sees is joined, from the part that is asked about outwards."""
     traced = circuit.traced
-    found = reduced(traced, subject.source, driven_ends(traced, subject.source), subject.part, subject.plus)
-    if found is None:
-        return None
-    alone = traced.part(subject.source).kind == "V"
-    return found if (found.branch(subject.part) if alone else found.whole) else None
+    return reduced(traced, subject.source, driven_ends(traced, subject.source), subject.part, subject.plus)
 
 
 def path_slots(circuit: Circuit, subject: Subject) -> dict[str, str]:
