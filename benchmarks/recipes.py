@@ -3,10 +3,11 @@
     python benchmarks/recipes.py                         every recipe of params.yaml, one after the other
     python benchmarks/recipes.py r1-llm-only full        some of them
 
-Each is `dvc exp run` in a copy of the tree, from train on, with the merged model alone evaluated, and stays as an experiment called
-recipe-NAME (`dvc exp show`). What was measured is in docs/recipes.json, the table in docs/recipes.md. Stopped half-way, it goes on with the
-recipes that are missing; where the file is of another state of code, parameters or model it measures all anew. The minutes are those of
-train, merge, quantize and evaluate on the machine at hand.
+The one that params.yaml selects is the default run, whose metrics are committed. Each of the others is `dvc exp run` in a copy of the tree,
+from train on, with the merged model alone evaluated, and stays as an experiment called recipe-NAME (`dvc exp show`). What was measured is
+in docs/recipes.json, the table in docs/recipes.md. Stopped half-way, it goes on with the recipes that are missing; where the file is of
+another state of code, parameters or model it measures all anew. The minutes are those of train, merge, quantize and evaluate on the machine
+at hand.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ ACCURACIES = {
 
 def main() -> None:
     """Measure what is missing and print the table."""
-    recipes = load_params(ROOT / "params.yaml").recipes
+    params = load_params(ROOT / "params.yaml")
+    recipes = params.recipes
     parser = argparse.ArgumentParser(
         description="What each recipe makes of the same model and data.",
         epilog="docs/recipes.md is rewritten after every recipe",
@@ -61,10 +63,17 @@ def main() -> None:
         found = {"commit": commit, "base": _accuracies(base), "recipes": {}}
     for name in wanted:
         if name not in found["recipes"]:
-            found["recipes"][name] = measured(name)
+            found["recipes"][name] = committed() if name == params.recipe else measured(name)
             RESULTS.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
             TABLE.write_text(page(found, recipes), encoding="utf-8")
     print(TABLE.read_text(encoding="utf-8"))
+
+
+def committed() -> dict[str, Any]:
+    """The row of the recipe of the default run, from the committed metrics, which tell no minutes."""
+    names = ("train", "metrics")
+    train, metrics = (json.loads((ROOT / f"metrics/{name}.json").read_text(encoding="utf-8")) for name in names)
+    return _row(None, train["phases"], metrics["merged"])
 
 
 def measured(recipe: str) -> dict[str, Any]:
@@ -80,11 +89,12 @@ def measured(recipe: str) -> dict[str, Any]:
     metrics = dvc.api.metrics_show(
         "metrics/metrics.json", "metrics/train.json", "metrics/merge.json", repo=str(ROOT), rev=experiment
     )
-    return {
-        "minutes": round(minutes, 1),
-        "trained": {name: sum(phase["trainable_parameters"].values()) for name, phase in metrics["phases"].items()},
-        "merged": _accuracies(metrics["merged"]),
-    }
+    return _row(round(minutes, 1), metrics["phases"], metrics["merged"])
+
+
+def _row(minutes: float | None, phases: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
+    trained = {name: sum(phase["trainable_parameters"].values()) for name, phase in phases.items()}
+    return {"minutes": minutes, "trained": trained, "merged": _accuracies(merged)}
 
 
 def page(found: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> str:
@@ -107,7 +117,8 @@ def table(found: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> str:
     for name in (name for name in recipes if name in found["recipes"]):
         row = found["recipes"][name]
         trained = ", then ".join(f"{row['trained'][phase.name] / 1e6:.2f} M" for phase in recipes[name].phases)
-        lines.append(f"| `{name}` | {trained} | {row['minutes']:.0f} | {_cells(row['merged'])} |")
+        minutes = "the default run" if row["minutes"] is None else f"{row['minutes']:.0f}"
+        lines.append(f"| `{name}` | {trained} | {minutes} | {_cells(row['merged'])} |")
     return "\n".join(lines) + "\n"
 
 

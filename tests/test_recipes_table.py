@@ -26,7 +26,7 @@ def recipes() -> ModuleType:
 
 
 def test_the_table_has_the_base_and_each_recipe_in_the_order_of_the_parameters(recipes: ModuleType) -> None:
-    def row(minutes: float, share: float, **trained: int) -> dict[str, Any]:
+    def row(minutes: float | None, share: float, **trained: int) -> dict[str, Any]:
         return {"minutes": minutes, "trained": trained, "merged": dict.fromkeys(recipes.ACCURACIES, share)}
 
     found = {
@@ -35,15 +35,17 @@ def test_the_table_has_the_base_and_each_recipe_in_the_order_of_the_parameters(r
         # Keys of JSON files are sorted, phases are not.
         "recipes": {
             "r3-two-stage": row(12.4, 0.75, language=640_000, vision=2_000_000),
-            "r1-llm-only": row(3.0, 0.25, language=10_000),
+            "r1-llm-only": row(None, 0.25, language=10_000),
+            "r4-joint": row(3.0, 0.25, joint=10_000),
         },
     }
     known = load_params(ROOT / "params.yaml").recipes
     lines = recipes.table(found, known).splitlines()
-    base, one, two = lines[2:]
+    base, one, two, three = lines[2:]
     assert base.startswith("| none: the base | | | 50.0 % |")
-    assert one.startswith("| `r1-llm-only` | 0.01 M | 3 | 25.0 % |")
+    assert one.startswith("| `r1-llm-only` | 0.01 M | the default run | 25.0 % |")
     assert two.startswith("| `r3-two-stage` | 2.00 M, then 0.64 M | 12 | 75.0 % |")
+    assert three.startswith("| `r4-joint` | 0.01 M | 3 | 25.0 % |")
     assert {line.count("|") for line in lines} == {4 + len(recipes.ACCURACIES)}
     assert recipes.table(found, known) in recipes.page(found, known)
     assert "0123456789ab:" in recipes.page(found, {})
@@ -60,6 +62,15 @@ def test_the_readme_shows_what_was_measured(recipes: ModuleType) -> None:
     assert {"r1-llm-only", "r2-vision-only", "r3-two-stage", "r4-joint", "full"} <= set(found["recipes"]) <= set(known)
     assert recipes.table(found, known) in (ROOT / "README.md").read_text(encoding="utf-8")
     assert recipes.page(found, known) == (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
+
+
+def test_the_row_of_the_default_recipe_is_the_committed_run(recipes: ModuleType) -> None:
+    row = recipes.committed()
+    metrics = json.loads((ROOT / "metrics/metrics.json").read_text(encoding="utf-8"))
+    assert row["minutes"] is None
+    assert row["merged"] == {name: metrics["merged"]["overall"][name] for name in recipes.ACCURACIES}
+    (phase,) = load_params(ROOT / "params.yaml").recipes["r1-llm-only"].phases
+    assert row["trained"].keys() == {phase.name}
 
 
 def test_the_table_agrees_with_the_committed_metrics_about_the_base_and_the_default_recipe(recipes: ModuleType) -> None:
