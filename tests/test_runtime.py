@@ -14,6 +14,7 @@ import sys
 import termios
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from dvc.repo import Repo
@@ -26,6 +27,7 @@ from diagramlens.runtime import (
     explanation,
     fingerprint,
     hidden_sibling,
+    pool,
     replaced,
     usable_cores,
     write_metrics,
@@ -388,3 +390,33 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
         (unfinished / "new").touch()
     assert [path.name for path in folder.iterdir()] == ["new"]
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("begun", ["fork", "spawn"])
+def test_a_pool_that_is_left_early_ends_at_once(begun: Literal["fork", "spawn"]) -> None:
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), pool(1, begun) as workers:
+        assert workers.submit(abs, -1).result() == 1
+        workers.submit(time.sleep, 600)
+        raise KeyboardInterrupt
+    assert time.monotonic() - start < 120
+
+
+def test_a_worker_whose_parent_died_before_it_could_tell_the_kernel_ends_too(tmp_path: Path) -> None:
+    script = """
+import multiprocessing, os, time
+from diagramlens.runtime import die_with_parent
+parent = os.getpid()
+def work():
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    open("begun", "w").close()
+    die_with_parent()
+    open("survived", "w").close()
+multiprocessing.get_context("fork").Process(target=work).start()
+os._exit(0)
+"""
+    # The worker holds the pipe open: this returns when it has ended.
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["begun"]

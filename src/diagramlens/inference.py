@@ -16,10 +16,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-import multiprocessing
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Any, Protocol
@@ -30,7 +28,7 @@ from PIL import Image, UnidentifiedImageError
 from transformers import GenerationConfig, PreTrainedModel, ProcessorMixin
 
 from diagramlens.records import DiagramLensError
-from diagramlens.runtime import die_with_parent
+from diagramlens.runtime import pool
 
 # Parameters up to which a core answers alone. Every process reads all weights for each token; those of larger models come from memory,
 # which all cores share.
@@ -180,25 +178,18 @@ def _answering(
 ) -> Iterator[Callable[[Sequence[Rows]], Iterator[list[str]]]]:
     """A function that gives the answers to each of some batches, in order, computed here or in processes.
 
-    Where the block is left early, the processes are killed. Raises InferenceError where one is killed by somebody else.
+    Raises InferenceError where one of them is killed by somebody else.
     """
     if processes <= 1:
         yield lambda batches: map(answer, batches)
         return
-    context, others = multiprocessing.get_context("fork"), multiprocessing.active_children()
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_join, initargs=(answer,)) as pool:
-        left_early = True
-        try:
-            yield lambda batches: pool.map(_answer_here, batches)
-            left_early = False
-        except BrokenProcessPool as error:
-            raise InferenceError(
-                "a process that answers was killed, for want of memory most likely; set evaluate.batch or runtime.workers lower"
-            ) from error
-        finally:
-            for process in multiprocessing.active_children():
-                if left_early and process not in others:
-                    process.kill()
+    try:
+        with pool(processes, "fork", partial(_join, answer)) as answering:
+            yield lambda batches: answering.map(_answer_here, batches)
+    except BrokenProcessPool as error:
+        raise InferenceError(
+            "a process that answers was killed, for want of memory most likely; set evaluate.batch or runtime.workers lower"
+        ) from error
 
 
 _answer_in_process: Callable[[Rows], list[str]]  # of a process that answers with others
@@ -207,7 +198,6 @@ _answer_in_process: Callable[[Rows], list[str]]  # of a process that answers wit
 def _join(answer: Callable[[Rows], list[str]]) -> None:
     """Begin to answer with other processes."""
     global _answer_in_process
-    die_with_parent()
     torch.set_num_threads(1)
     _answer_in_process = answer
 

@@ -22,16 +22,18 @@ import fcntl
 import hashlib
 import json
 import math
+import multiprocessing
 import os
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from numbers import Real
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
 from tqdm import tqdm
 
@@ -69,15 +71,42 @@ class LockedError(DiagramLensError):
 def die_with_parent() -> None:
     """Have the kernel kill this process when its parent dies (Linux; elsewhere nothing happens).
 
-    A stage calls this when dvc runs it. Worker processes should too (`initializer=die_with_parent`): a pool whose owner is killed otherwise
-    waits for work for ever.
+    A stage calls this when dvc runs it, and the workers of a `pool` do, which else would wait for work for ever.
     """
     if not sys.platform.startswith("linux"):
         return
-    parent = os.getppid()
+    started_by = multiprocessing.parent_process()
+    parent = os.getppid() if started_by is None else started_by.pid
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:  # it died before the kernel knew whom to tell
+    if os.getppid() != parent:  # it died before the kernel knew whom to tell, or before this process knew anything
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def pool(
+    workers: int, start: Literal["fork", "spawn"], begin: Callable[[], None] | None = None
+) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes that die with this one, and are killed where the block is left early: nobody waits for what nobody wants any more.
+
+    Forked ones hold what this process has loaded, and are for where none of its threads is at work; spawned ones start empty, in a second
+    or two. Each calls `begin` first.
+    """
+    context, others = multiprocessing.get_context(start), multiprocessing.active_children()
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(begin,)) as executor:
+        left_early = True
+        try:
+            yield executor
+            left_early = False
+        finally:
+            for process in multiprocessing.active_children():
+                if left_early and process not in others:
+                    process.kill()
+
+
+def _begin(begin: Callable[[], None] | None) -> None:
+    die_with_parent()
+    if begin is not None:
+        begin()
 
 
 def _leave_on_signal(number: int, _frame: FrameType | None) -> NoReturn:

@@ -42,12 +42,14 @@ V1 c g
 W e f
 W f g
 W e 0
+Nodes:
+e f 0 g
 Merged:
-R1 a b
 R2 {sought}
+V1 c e
+R1 a b
 R3 b c
 R4 b e
-V1 c e
 Joined from c to e:
 R1+R2 {divider}
 R4||(R1+R2) {divider}
@@ -68,15 +70,15 @@ def stepped(diagram: Described, asking: Asking = ASKING) -> list[Question]:
     return found
 
 
-def sections(answer: str) -> tuple[str, Lines, list[str], Lines]:
-    """The netlist as traced, the edges that it is merged to, the ends between which they are joined, and the steps."""
+def sections(answer: str) -> tuple[str, list[list[str]], Lines, list[str], Lines]:
+    """The netlist as traced, the junctions that are one, the edges that are left, the ends between which they are joined, the steps."""
     found = re.fullmatch(
-        r"Traced:\n(.*)\nMerged:\n(.*)\nJoined from (\w+) to (\w+):\n(.*)Answer: .*", answer, re.DOTALL
+        r"Traced:\n(.*)\nNodes:\n(.*)Merged:\n(.*)\nJoined from (\w+) to (\w+):\n(.*)Answer: .*", answer, re.DOTALL
     )
     assert found is not None, answer
-    netlist, merged, positive, negative, steps = found.groups()
+    netlist, nodes, merged, positive, negative, steps = found.groups()
     edges, joins = ([tuple(line.split()) for line in part.splitlines()] for part in (merged, steps))
-    return netlist, edges, [positive, negative], joins  # type: ignore[return-value]
+    return netlist, [line.split() for line in nodes.splitlines()], edges, [positive, negative], joins  # type: ignore[return-value]
 
 
 def drawn(count: int) -> list[Described]:
@@ -105,9 +107,9 @@ def test_every_step_joins_two_edges_that_are_there_and_turns_none_round():
             seen[diagram.level, question.answer.startswith("Traced:")] += 1
             if not question.answer.startswith("Traced:"):
                 continue
-            netlist, edges, ends, steps = sections(question.answer)
+            netlist, _, edges, ends, steps = sections(question.answer)
             assert netlist == format_netlist(without_values(parse_netlist(diagram.truth)), hints=False)
-            gold = json.loads(question.gold)
+            gold, start = json.loads(question.gold), list(edges)
             source = gold["source"] if question.kind == "transfer" else gold["at"] if gold["form"] == "input" else ""
             if source:
                 (drive,) = [edge for edge in edges if edge[0] == source]
@@ -117,6 +119,9 @@ def test_every_step_joins_two_edges_that_are_there_and_turns_none_round():
                 edges = joined(edges, step)
             across = [edge for edge in edges if set(edge[1:]) == set(ends)]
             sought = gold["across"] if question.kind == "transfer" else ""
+            assert [edge[0] for edge in start][: 1 + bool(sought)] == ([sought] if sought else []) + [
+                source or gold["at"]
+            ]
             (whole,) = [edge for edge in across if sought in re.findall(r"\w+", edge[0]) or not sought]
             formula = question.answer.rpartition("Answer: ")[2]
             if question.kind == "impedance":
@@ -127,6 +132,24 @@ def test_every_step_joins_two_edges_that_are_there_and_turns_none_round():
     assert all(seen[level, True] > 8 * seen[level, False] for level in (0, 1)), seen
     assert all(seen[level, True] == 0 for level in (2, 4)), seen
     assert min(signs.values()) > 0.3 * signs.total(), signs
+
+
+def test_junctions_are_one_node_where_a_wire_or_a_source_at_zero_leads_from_one_to_the_next():
+    for diagram in drawn(60):
+        for question in stepped(diagram):
+            if not question.answer.startswith("Traced:"):
+                continue
+            netlist, lots, edges, _, _ = sections(question.answer)
+            parts = parse_netlist(netlist).parts
+            named = {edge[0] for edge in edges}
+            wires = [set(part.nodes) for part in parts if part.kind in "VW" and part.name not in named]
+            for lot in lots:
+                assert lot[0] == min(lot, key=lambda node: (node == "0", node))
+                assert all(any({one, node} in wires for one in lot[:at]) for at, node in enumerate(lot) if at)
+            of = {node: lot[0] for lot in lots for node in lot}
+            traced = {part.name: {of.get(node, node) for node in part.nodes} for part in parts}
+            assert all(set(edge[1:]) == traced[edge[0]] for edge in edges)
+            assert all(of.get(first) == of.get(second) is not None for first, second in map(tuple, wires))
 
 
 def joined(edges: Lines, step: tuple[str, str, str]) -> Lines:

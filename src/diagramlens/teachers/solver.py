@@ -7,10 +7,9 @@ a few thousand are in memory at a time, however many there are.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -34,7 +33,7 @@ from diagramlens.domains.circuits.questions import (
     worked_answer,
 )
 from diagramlens.records import Diagram, DiagramLensError, Question, parquet_files, read_table
-from diagramlens.runtime import die_with_parent
+from diagramlens.runtime import pool
 from diagramlens.teachers.choices import as_choice
 from diagramlens.teachers.imported import ImportedError, imported_questions
 
@@ -116,12 +115,11 @@ def label_all(diagrams: Iterable[Described], asking: Asking, workers: int, count
     if workers <= 1 or count < POOL_FROM:
         yield from (label(diagram, asking) for diagram in diagrams)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=die_with_parent) as pool:
+    with pool(workers, "spawn") as labelling:
         under_way: deque[Future[list[Labelled]]] = deque()
         rest = iter(diagrams)
         while chunk := list(islice(rest, CHUNK)):
-            under_way.append(pool.submit(_label_chunk, chunk, asking))
+            under_way.append(labelling.submit(_label_chunk, chunk, asking))
             if len(under_way) > AHEAD * workers:
                 yield from under_way.popleft().result()
         while under_way:

@@ -7,11 +7,9 @@ same bytes.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from hashlib import blake2b
 from typing import Any
@@ -21,7 +19,7 @@ from diagramlens.domains.circuits.recipe import CircuitRecipe
 from diagramlens.domains.circuits.sampling import Circuit, paint, sample_circuit, sample_look, told
 from diagramlens.domains.circuits.size import part_count
 from diagramlens.records import Diagram
-from diagramlens.runtime import die_with_parent
+from diagramlens.runtime import pool
 
 DRAWN = "drawn"
 """The source of a diagram drawn here; behind a slash stands its shape: `drawn/ladder`."""
@@ -58,11 +56,10 @@ def draw_diagrams(count: int, recipe: CircuitRecipe, seed: int, workers: int) ->
         yield from map(one, range(count))
         return
     # Forked workers share the fonts and modules that are loaded already; nothing here has started a thread.
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=die_with_parent) as pool:
+    with pool(workers, "fork") as drawing:
         window = _CHUNK * workers * 4
         for start in range(0, count, window):
-            yield from pool.map(one, range(start, min(count, start + window)), chunksize=_CHUNK)
+            yield from drawing.map(one, range(start, min(count, start + window)), chunksize=_CHUNK)
 
 
 class Tally:

@@ -125,6 +125,12 @@ class Netlist:
         """The names of all nodes, in the order of the text."""
         return tuple(dict.fromkeys(node for part in self.parts for node in part.nodes))
 
+    @property
+    def reading_order(self) -> tuple[str, ...]:
+        """All nodes but ground, as the eye meets them: by the alphabet where they are grid places (single letters), else as in the text."""
+        nodes = tuple(node for node in self.nodes if node != "0")
+        return tuple(sorted(nodes)) if all(len(node) == 1 and node.islower() for node in nodes) else nodes
+
     def part(self, name: str) -> Part:
         """The part of this name. Raises NetlistError naming those there are."""
         for part in self.parts:

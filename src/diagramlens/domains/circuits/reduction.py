@@ -8,7 +8,7 @@ that a voltage keeps its sign from the part that it is asked across to the ends 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -89,11 +89,13 @@ class Edge:
 class Reduction:
     """How a circuit is reduced between two ends: its edges at the start, what each step joined, and what that came to.
 
-    An edge that holds the part whose voltage is sought lies from its positive to its negative end; all others as they come. The driving
-    source is among the edges at the start alone. `result` lies between the two ends; None where they could not be reached.
+    `nodes` are the junctions that wires and voltage sources at zero make one, each lot beginning with the one that all are called by.
+    The edges at the start begin with the part that is sought, from its positive to its negative end, and the driving source, which is among
+    them alone; all others lie as they come. `result` lies between the two ends; None where they could not be reached.
     """
 
     ends: tuple[str, str]
+    nodes: tuple[tuple[str, ...], ...]
     edges: tuple[Edge, ...]
     steps: tuple[Edge, ...]
     result: Edge | None
@@ -119,14 +121,15 @@ def reduced(netlist: Netlist, source: str, ends: tuple[str, str], sought: str = 
     if low == high:
         return None
     alone = bool(source and sought) and netlist.part(source).kind == "V"
-    left = sorted((edge for edge in edges if not _holds(edge, source)), key=lambda edge: not _holds(edge, sought))
+    edges.sort(key=lambda edge: (not _holds(edge, sought), not _holds(edge, source)))
+    left = [edge for edge in edges if not _holds(edge, source)]
     steps: list[Edge] = []
     while True:
         left = _carrying(left, {low, high})
         result = _between(left, {low, high}, sought if alone else "")
         pair = None if result else _next_pair(left, {low, high}, alone)
         if pair is None:
-            return Reduction((low, high), tuple(edges), tuple(steps), result)
+            return Reduction((low, high), tuple(_lots(name, wires)), tuple(edges), tuple(steps), result)
         joined = _together(*pair, sought)
         left = [joined if edge is pair[0] else edge for edge in left if edge is not pair[1]]
         steps.append(joined)
@@ -143,14 +146,24 @@ def _between(edges: Sequence[Edge], ends: set[str], alone: str) -> Edge | None:
 
 
 def _joined_nodes(netlist: Netlist, wires: Iterable[Part]) -> dict[str, str]:
-    """For each node the first of those that it is one with, in reading order, which for grid places is the alphabet's; ground is last."""
+    """For each node the first of those that it is one with, in reading order; ground is last."""
     name = merged_nodes(Netlist(tuple(replace(part, kind="W") for part in wires)))
-    order = sorted(netlist.nodes) if all(len(node) == 1 for node in netlist.nodes) else list(netlist.nodes)
-    order.sort(key="0".__eq__)
+    order = (*netlist.reading_order, *(["0"] if "0" in netlist.nodes else []))
     first: dict[str, str] = {}
     for node in order:
         first.setdefault(name.get(node, node), node)
     return {node: first[name.get(node, node)] for node in order}
+
+
+def _lots(name: Mapping[str, str], wires: Sequence[Part]) -> Iterator[tuple[str, ...]]:
+    """The junctions that go by the name of one of them, of each such name in order: that one, then from wire to wire."""
+    for first in dict.fromkeys(name.values()):
+        lot = [first]
+        for node in lot:  # which grows on the way
+            for wire in wires:
+                lot += [other for other in wire.nodes[:2] if node in wire.nodes[:2] and other not in lot]
+        if len(lot) > 1:
+            yield tuple(lot)
 
 
 def _carrying(edges: Sequence[Edge], ends: set[str]) -> list[Edge]:

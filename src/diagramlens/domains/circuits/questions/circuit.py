@@ -158,14 +158,10 @@ def read_circuit(
 
 
 def number_nodes(drawn: Netlist) -> Netlist:
-    """The circuit with its wires contracted and its nodes numbered from 1 in reading order, ground staying 0.
-
-    Where all nodes are named by grid places (single letters) reading order is the alphabet's, else the text's.
-    """
+    """The circuit with its wires contracted and its nodes numbered from 1 in reading order, ground staying 0."""
     name = merged_nodes(drawn)
     parts = [part for part in drawn.parts if part.kind != "W"]
-    by_place = all(node == "0" or (len(node) == 1 and node.islower()) for node in name)
     used = {name[node] for part in parts for node in part.nodes} - {"0"}
-    order = dict.fromkeys(name[node] for node in (sorted(name) if by_place else name) if name[node] in used)
+    order = dict.fromkeys(name[node] for node in drawn.reading_order if name[node] in used)
     number = {node: str(index) for index, node in enumerate(order, start=1)} | {"0": "0"}
     return Netlist(tuple(replace(part, nodes=tuple(number[name[node]] for node in part.nodes)) for part in parts))

@@ -102,7 +102,7 @@ def reduction(circuit: Circuit, subject: Subject) -> Reduction | None:
     """How what lies between the two ends is joined, a source taken out and a part left in."""
     traced = circuit.traced
     positive, negative = traced.part(subject.source or subject.part).nodes[:2]
-    return reduced(traced, subject.source, (positive, negative))
+    return reduced(traced, subject.source, (positive, negative), "" if subject.source else subject.part)
 
 
 KIND = Kind("analysis", WORDINGS, subjects, answer, working, reduction)

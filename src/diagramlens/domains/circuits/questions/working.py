@@ -66,13 +66,13 @@ def begun(working: Working, traced: Netlist | None, answer: str, result: str = "
 
 
 def stepped(traced: Netlist, reduction: Reduction, answer: str, result: str = "") -> str:
-    """The answer behind the netlist as traced, what of it counts with its nodes called by the first of the junctions that are one, and what
-    each step joined between the two ends that are asked about."""
+    """The answer behind the netlist as traced, the junctions that are one node, the parts that count with their nodes called by the first
+    of these, and what each step joined between the two ends that are asked about."""
     positive, negative = reduction.ends
     netlist = format_netlist(traced, hints=False)
     begin = f"Joined from {positive} to {negative}:"
-    edges, steps = map(str, reduction.edges), map(str, reduction.steps)
-    return "\n".join(("Traced:", netlist, "Merged:", *edges, begin, *steps, *closing(answer, result)))
+    nodes, edges, steps = map(" ".join, reduction.nodes), map(str, reduction.edges), map(str, reduction.steps)
+    return "\n".join(("Traced:", netlist, "Nodes:", *nodes, "Merged:", *edges, begin, *steps, *closing(answer, result)))
 
 
 def _read(working: Working) -> list[str]:
