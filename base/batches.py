@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from corpus import Sample, sample
+from corpus import Sample, sample, undrawn
 from dense import HEADS, cells
 from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
 from schedule import Schedule
 
 _DESCRIPTION = "description"
+_GROUP = 16  # conversations without a picture that go through the model together
 _PICTURE_END = "<|vision_end|>"
 
 
@@ -43,8 +44,8 @@ class Batches(Dataset):
 
         The batch has the pictures as `pixel_values` and `image_grid_thw`; as `shown` the tokens that all conversations about a picture
         begin with, (pictures, length); and as `groups` how the conversations go on: each group with `input_ids` and `labels`
-        (conversations, length), and with `about`, which picture each is about. A phase that teaches the vision part alone has the pictures
-        alone.
+        (conversations, length), and with `about`, which picture each is about; as `undrawn` groups of conversations about circuits without
+        a picture, whole. A phase that teaches the vision part alone has the pictures alone.
         """
         numbers = range(number * self._size + self._rank, (number + 1) * self._size, self._of)
         phase = self._schedule.phase_of(numbers[0])
@@ -57,6 +58,7 @@ class Batches(Dataset):
             merged = seen["image_grid_thw"].prod(-1) // self._processor.image_processor.merge_size**2
             batch["shown"] = self._padded(self._tokens([self._template("", int(count))[0] for count in merged]))
             batch["groups"] = self._groups(numbers, samples)
+            batch["undrawn"] = self._undrawn(number, phase)
         return batch, targets
 
     def _groups(self, numbers: Sequence[int], samples: Sequence[Sample]) -> list[dict[str, torch.Tensor]]:
@@ -74,6 +76,26 @@ class Batches(Dataset):
             groups.append(group | {"labels": labels, "about": torch.tensor([said[row][0] for row in rows])})
         return groups
 
+    def _undrawn(self, number: int, phase: Mapping[str, Any]) -> list[dict[str, torch.Tensor]]:
+        """Conversations about circuits without a picture, in groups of like length: the netlist is given, what is made of it is learnt."""
+        first, kinds = number * self._size, self._wanted["undrawn_asked"]
+        numbers = range(first + self._rank, first + phase["undrawn"], self._of)
+        said = [row for n in numbers for row in undrawn(n, self._corpus, phase["domain"], kinds)]
+        given = self._tokens([self._worded(prompt) + traced for prompt, traced, _ in said])
+        learnt = self._tokens([steps + "<|im_end|>\n" for _, _, steps in said])
+        rows = sorted(zip(given, learnt, strict=True), key=lambda row: len(row[0]) + len(row[1]))
+        groups = []
+        for start in range(0, len(rows), _GROUP):
+            some = rows[start : start + _GROUP]
+            labels = self._padded([[-100] * len(before) + after for before, after in some], -100)["input_ids"]
+            groups.append(self._padded([before + after for before, after in some]) | {"labels": labels})
+        return groups
+
+    def _worded(self, prompt: str) -> str:
+        """A question without a picture in the chat template."""
+        message = {"role": "user", "content": [{"type": "text", "text": prompt}]}
+        return str(self._processor.apply_chat_template([message], add_generation_prompt=True, tokenize=False))
+
     def _template(self, prompt: str, count: int) -> tuple[str, str]:
         """A question in the chat template, cut in two behind its picture of `count` merged tokens."""
         message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}
@@ -82,7 +104,7 @@ class Batches(Dataset):
         return before + _PICTURE_END, after
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
-        found: list[list[int]] = self._processor.tokenizer(texts)["input_ids"]
+        found: list[list[int]] = self._processor.tokenizer(texts)["input_ids"] if texts else []
         return found
 
     def _padded(self, rows: Sequence[Sequence[int]], fill: int | None = None) -> dict[str, torch.Tensor]:

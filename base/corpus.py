@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from diagramlens.domains.circuits.netlist import Part, parse_netlist
+from diagramlens.domains.circuits.netlist import Netlist, Part, format_netlist, parse_netlist
 from diagramlens.domains.circuits.objects import DrawnObject
 from diagramlens.domains.circuits.questions import Expressions, pose, stepped_answer
 from diagramlens.domains.circuits.recipe import CircuitRecipe
@@ -23,6 +23,9 @@ from diagramlens.domains.circuits.scene import Scene
 from diagramlens.records import Question
 from diagramlens.splitting import place
 
+# What junctions of a circuit without a picture are called: what those of drawn ones are.
+_LETTERS = "abcdefghijklmnop"
+_STEPS = "Nodes:\n"  # where an answer in steps goes on from the netlist as traced
 PROMPTS = ("Describe this circuit.", "Describe the drawing.", "What does the circuit show?")
 
 
@@ -43,12 +46,16 @@ class Sample:
 
         With `steps` they are answered as with its `reasoning: steps` and `expressions: nested`, else in its plainest way.
         """
-        of = ("", "", self.level, self.truth)
-        expressions: Expressions = "nested" if steps else "expanded"
-        posed, _ = pose(*of, kinds=dict(kinds), netlist_form="traced", seed=seed, expressions=expressions)
-        if not steps:
-            return [one.question for one in posed]
-        return [replace(one.question, answer=stepped_answer(one, one.question.answer)) for one in posed]
+        return _asked(self.truth, self.level, kinds, seed, steps=steps)
+
+
+def _asked(truth: str, level: int, kinds: Mapping[str, int], seed: int, *, steps: bool) -> list[Question]:
+    expressions: Expressions = "nested" if steps else "expanded"
+    of = ("", "", level, truth)
+    posed, _ = pose(*of, kinds=dict(kinds), netlist_form="traced", seed=seed, expressions=expressions)
+    if not steps:
+        return [one.question for one in posed]
+    return [replace(one.question, answer=stepped_answer(one, one.question.answer)) for one in posed]
 
 
 def describe(truth: str) -> str:
@@ -77,16 +84,54 @@ def _phrase(part: Part) -> str:
 def sample(number: int, corpus: Mapping[str, Any], domain: str, part: str = "train") -> Sample:
     """Sample `number` of a part ("train", "validation" or "test") of a domain of the corpus that base/params.yaml describes."""
     recipe = CircuitRecipe.of(corpus["domains"][domain])
+    circuit, rng = _circuit(f"{part}/{number}", corpus, recipe, part)
+    look = sample_look(recipe, rng)
+    picture, objects = paint(circuit, look)
+    truth = told(circuit, look)
+    return Sample(picture, circuit.level, circuit.scene, tuple(objects), truth, rng.choice(PROMPTS), describe(truth))
+
+
+def undrawn(
+    number: int, corpus: Mapping[str, Any], domain: str, kinds: Mapping[str, int]
+) -> list[tuple[str, str, str]]:
+    """Questions about a circuit without a picture, at most so many of each kind: the prompt, the netlist as traced, the steps behind it.
+
+    Letters of junctions and digits of parts are drawn at random, so that nothing in the steps can be guessed: all of it has to be looked up
+    in the netlist or in the steps before. Questions that are not answered in steps are left out.
+    """
+    recipe = CircuitRecipe.of(corpus["domains"][domain])
+    circuit, rng = _circuit(f"undrawn/{number}", corpus, recipe, "train")
+    truth = format_netlist(_renamed(parse_netlist(told(circuit, sample_look(recipe, rng))), rng), hints=False)
+    rows = _asked(truth, circuit.level, kinds, rng.randrange(2**32), steps=True)
+    told_apart = [(row.prompt, *row.answer.partition(_STEPS)) for row in rows]
+    return [(prompt, traced, mark + steps) for prompt, traced, mark, steps in told_apart if mark]
+
+
+def _renamed(netlist: Netlist, rng: random.Random) -> Netlist:
+    """The same circuit, its junctions called by other letters and its parts by other digits."""
+    nodes = [node for node in netlist.nodes if node != "0"]
+    letter = dict(zip(nodes, rng.sample(_LETTERS, len(nodes)), strict=True)) | {"0": "0"}
+    named = [part for part in netlist.parts if part.kind != "W"]
+    name = {"W": "W"}
+    for kind in sorted({part.kind for part in named}):
+        of_kind = [part.name for part in named if part.kind == kind]
+        name |= zip(of_kind, (f"{kind}{digit}" for digit in rng.sample(range(1, 10), len(of_kind))), strict=True)
+    parts = (
+        replace(
+            part, name=name[part.name], control=name.get(part.control or ""), nodes=tuple(letter[n] for n in part.nodes)
+        )
+        for part in netlist.parts
+    )
+    return Netlist(tuple(parts))
+
+
+def _circuit(name: str, corpus: Mapping[str, Any], recipe: CircuitRecipe, part: str) -> tuple[Circuit, random.Random]:
+    """The circuit of that name, of a topology that belongs to a part of the split, and the randomness that goes on from it."""
     fractions = {name: corpus["split"][name] for name in ("train", "validation", "test")}
     for attempt in range(1000):
-        seed = blake2b(f"{corpus['seed']}/{part}/{number}/{attempt}".encode(), digest_size=8).digest()
+        seed = blake2b(f"{corpus['seed']}/{name}/{attempt}".encode(), digest_size=8).digest()
         rng = random.Random(int.from_bytes(seed))
         circuit = sample_circuit(recipe, rng)
         if isinstance(circuit, Circuit) and place(circuit.group, corpus["split"]["salt"], fractions) == part:
-            look = sample_look(recipe, rng)
-            picture, objects = paint(circuit, look)
-            truth = told(circuit, look)
-            return Sample(
-                picture, circuit.level, circuit.scene, tuple(objects), truth, rng.choice(PROMPTS), describe(truth)
-            )
+            return circuit, rng
     raise RuntimeError(f"no circuit of the {part} part in 1000 draws; check corpus.split")

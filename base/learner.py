@@ -50,7 +50,7 @@ class Pretraining:
         )
         self.schedule = Schedule(wanted["phases"], wanted["warmup"])
         self.batches_seen = 0
-        self.curve: list[dict[str, float]] = []  # the lines of the learning curve so far
+        self.curve: list[dict[str, float | None]] = []  # the lines of the learning curve so far
         self._visual: list[torch.Tensor] = []
         self.model.model.visual.merger.register_forward_hook(
             lambda _module, _inputs, output: self._visual.append(output)
@@ -116,7 +116,8 @@ class Pretraining:
     def _token_loss(self, batch: dict[str, Any]) -> torch.Tensor:
         """The mean next-token loss of all conversations of a batch.
 
-        The model takes in each picture once; all conversations about it go on from the keys and values that it left.
+        The model takes in each picture once; all conversations about it go on from the keys and values that it left. Those about
+        circuits without a picture start from nothing.
         """
         shown, inner = batch["shown"], self.model.model
         mask, grids = shown["attention_mask"], batch["image_grid_thw"]
@@ -132,16 +133,20 @@ class Pretraining:
         ).past_key_values
         behind = positions.masked_fill(mask == 0, 0).amax((0, 2)) + 1  # each picture's next position (pictures,)
         losses, tokens = torch.zeros((), device=mask.device), 0
-        for group in batch["groups"]:
-            about, ids, labels = group["about"], group["input_ids"], group["labels"]
+        for group in [*batch["groups"], *batch["undrawn"]]:
+            ids, labels, seeing = group["input_ids"], group["labels"], group["attention_mask"]
+            positions = torch.arange(ids.shape[1], device=ids.device).expand(len(ids), -1)
             memory = DynamicCache()
-            for number, layer in enumerate(seen.layers):
-                memory.update(layer.keys[about], layer.values[about], number)
-            steps = torch.arange(ids.shape[1], device=ids.device)
+            if "about" in group:
+                about = group["about"]
+                for number, layer in enumerate(seen.layers):
+                    memory.update(layer.keys[about], layer.values[about], number)
+                seeing = torch.cat([mask[about], seeing], dim=1)
+                positions = positions + behind[about][:, None]
             hidden = inner.language_model(
                 inputs_embeds=inner.get_input_embeddings()(ids),
-                attention_mask=torch.cat([mask[about], group["attention_mask"]], dim=1),
-                position_ids=(behind[about][:, None] + steps).expand(3, -1, -1),
+                attention_mask=seeing,
+                position_ids=positions.expand(3, -1, -1),
                 past_key_values=memory,
             ).last_hidden_state
             logits = self.model.lm_head(hidden[:, :-1]).flatten(0, 1).float()

@@ -17,16 +17,20 @@ from PIL import Image
 from batches import Batches
 from card import write_card
 from control import beside, write_untrained
-from corpus import describe, sample
+from corpus import describe, sample, undrawn
 from curve import draw_curve, read_curve, settled
 from dense import CELL, HEADS, NONE, DenseHeads, cells
+from diagramlens.domains.circuits.impedance import input_impedance
 from diagramlens.domains.circuits.layout import terminals
 from diagramlens.domains.circuits.netlist import merged_nodes, parse_netlist, topology_group
+from diagramlens.domains.circuits.solve import transfer_text
+from diagramlens.grading.equivalence import check_sympy_equivalence
 from diagramlens.inference import TransformersAnswerer
 from diagramlens.models.loading import load_model
 from diagramlens.params import load_params
 from diagramlens.splitting import place
 from examples import others_examples, own_examples, sheet, write_examples
+from go_on import begun
 from held_out import Told, answer, figures, held_out, shares_right
 from learner import Pretraining
 from pretrain import checkpoint_path
@@ -73,7 +77,7 @@ def tiny(settings: dict[str, Any]) -> dict[str, Any]:
         "language_feed_forward": 64,
     }
     phase = {"pictures": 4, "domain": "meshes", "learns": "all", "layers": 2, "dense_weights": {}, "longest": 400}
-    phase |= {"steps": False}
+    phase |= {"steps": False, "undrawn": 0}
     phases = [
         phase | {"rate": 1e-3, "asked": 1, "questions": {}},
         phase | {"rate": 0.0, "asked": 2, "questions": {"netlist": 0.5, "transfer": 0.5}},
@@ -101,6 +105,28 @@ def test_no_topology_of_the_default_validation_and_test_splits_is_drawn(
     for number in range(150):
         group = topology_group(parse_netlist(sample(number, everything, domain).truth))
         assert place(group, default.salt, default.fractions) == "train"
+
+
+def test_circuits_without_a_picture_are_answered_in_steps_from_their_netlist_alone(settings: dict[str, Any]) -> None:
+    default = load_params(ROOT / "params.yaml").split
+    digits, seen = set(), 0
+    for number in range(40):
+        rows = undrawn(number, settings["corpus"], "meshes", {"impedance": 2, "transfer": 2})
+        assert rows == undrawn(number, settings["corpus"], "meshes", {"impedance": 2, "transfer": 2})
+        for prompt, traced, steps in rows:
+            title, *lines = traced.splitlines()
+            circuit = parse_netlist("\n".join(lines))
+            assert title == "Traced:"
+            assert place(topology_group(circuit), default.salt, default.fractions) == "train"
+            names = {part.name for part in circuit.parts if part.kind != "W"}
+            assert set(re.findall(r"[RLCVI]\d", prompt + steps)) <= names
+            assert set(re.findall(r"\b[a-p]\b", steps)) <= set(circuit.nodes)
+            digits |= {name[1] for name in names}
+            if source := re.search(r"the source (\w+) see|terminals of (\w+)", prompt):
+                exact = transfer_text(input_impedance(circuit, source[1] or source[2]))
+                assert check_sympy_equivalence(steps.rpartition("Answer: ")[2], exact)
+                seen += 1
+    assert digits == set("123456789") and seen > 20
 
 
 def test_the_corpus_draws_what_the_default_run_draws(settings: dict[str, Any], domain: str) -> None:
@@ -394,6 +420,31 @@ def test_questions_come_in_the_phase_that_has_them(tiny: dict[str, Any], steps: 
         assert told != {drawn.description}
 
 
+def test_of_circuits_without_a_picture_what_stands_behind_the_netlist_is_learnt(tiny: dict[str, Any]) -> None:
+    wanted = copy.deepcopy(tiny)["pretrain"]
+    wanted["phases"][1]["undrawn"] = 2
+    run = Pretraining(tiny, torch.device("cpu"))
+    corpus, pad = tiny["corpus"], run.processor.tokenizer.pad_token_id
+    assert Batches(corpus, wanted, run.processor)[0][0]["undrawn"] == []
+    whole, *halves = (
+        Batches(corpus, wanted, run.processor, share)[2][0]["undrawn"] for share in ((0, 1), (0, 2), (1, 2))
+    )
+    rows = [row for number in (4, 5) for row in undrawn(number, corpus, "meshes", wanted["undrawn_asked"])]
+    learnt = sorted(text for group in whole for text in said(run, group))
+    assert learnt == sorted(steps + "<|im_end|>\n" for _, _, steps in rows)
+    assert learnt == sorted(text for half in halves for group in half for text in said(run, group))
+    for group in whole:
+        for ids in group["input_ids"]:
+            text = run.processor.tokenizer.decode(ids[ids != pad])
+            assert any(
+                prompt in text and text.endswith(f"{traced}{steps}<|im_end|>\n") for prompt, traced, steps in rows
+            )
+    batch, targets = Batches(corpus, wanted, run.processor)[2]
+    alone = run.step(batch | {"groups": []}, targets)["token_loss"]
+    assert alone != pytest.approx(run.step(batch | {"undrawn": []}, targets)["token_loss"])
+    assert alone == pytest.approx(np.log(tiny["tokenizer"]["vocabulary"]), rel=0.2)  # untrained: any token
+
+
 def test_what_takes_longer_to_say_than_the_phase_allows_is_not_asked(tiny: dict[str, Any]) -> None:
     wanted = copy.deepcopy(tiny)
     wanted["pretrain"]["phases"][1] |= {"longest": 1, "asked": 3}
@@ -421,6 +472,21 @@ def test_checkpoints_belong_to_one_set_of_parameters(settings: dict[str, Any]) -
     busy["pretrain"]["processes"] += 1
     other["corpus"]["seed"] += 1
     assert checkpoint_path(busy) == checkpoint_path(settings) != checkpoint_path(other)
+
+
+def test_a_pretraining_goes_on_from_a_model_folder(tiny: dict[str, Any], tmp_path: Path) -> None:
+    write_untrained(tiny, tmp_path / "folder")
+    run = begun(tiny, tmp_path / "folder", 4)
+    start = Pretraining(tiny, torch.device("cpu")).model.state_dict()
+    for name, tensor in run.model.state_dict().items():
+        assert torch.equal(tensor, start[name].to(torch.bfloat16).float()), name
+    assert run.schedule.phase_of(run.seen) is tiny["pretrain"]["phases"][1]
+    run.save(tmp_path / "checkpoint.pt")
+    other = Pretraining(tiny, torch.device("cpu"))
+    other.load(tmp_path / "checkpoint.pt")
+    assert other.step(*Batches(tiny["corpus"], tiny["pretrain"], other.processor)[2])["token_loss"] > 0
+    with pytest.raises(ValueError, match="no phase of params"):
+        begun(tiny, tmp_path / "folder", 6)
 
 
 def test_the_control_is_the_model_that_the_pretraining_starts_from(tiny: dict[str, Any], tmp_path: Path) -> None:
