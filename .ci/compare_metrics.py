@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ TOLERANCES = {
     "train_curves.csv": 0.25,  # the loss of single batches
     "merge.json": 0.05,  # logits: rounding, of which merge.tolerance allows as much
     "quantize.json": 0.01,  # ratios of file sizes
-    "metrics.json": 0.05,  # accuracies: 5 answers of 100; of few questions more, see `allowed`
+    "metrics.json": 0.05,  # accuracies: 5 answers of 100
     "accuracy_by_parts.csv": 0.25,  # accuracies of a few questions each
     "accuracy_by_style.csv": 0.1,
 }
@@ -49,14 +48,6 @@ def number(text: str) -> int | float | str:
     return text
 
 
-def allowed(tolerance: float, questions: Any) -> float:
-    """How far a share of so many questions may be off: the tolerance; of few three standard errors, where every sixth answer falls
-    differently. (A sum is rounded otherwise, one word is another, and so is all that follows.)"""
-    if not is_number(questions) or questions == 0:
-        return tolerance
-    return max(tolerance, round(1.25 / math.sqrt(questions), 3))
-
-
 def differences(committed: Any, produced: Any, tolerance: float, slack: int, where: str) -> Iterator[str]:
     """One line for each difference, named by its path."""
     if isinstance(committed, dict) and isinstance(produced, dict):
@@ -64,9 +55,7 @@ def differences(committed: Any, produced: Any, tolerance: float, slack: int, whe
             if key not in produced or key not in committed:
                 yield f"{where}.{key}: only {'committed' if key in committed else 'produced'}"
             else:
-                behind = committed.get("questions")
-                own = allowed(tolerance, behind.get(key)) if isinstance(behind, dict) else tolerance
-                yield from differences(committed[key], produced[key], own, slack, f"{where}.{key}")
+                yield from differences(committed[key], produced[key], tolerance, slack, f"{where}.{key}")
     elif isinstance(committed, list) and isinstance(produced, list):
         if len(committed) != len(produced):
             yield f"{where}: {len(committed)} entries committed, {len(produced)} produced"
