@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,6 @@ from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
 from schedule import Schedule
 
 _DESCRIPTION = "description"
-_GROUP = 16  # conversations without a picture that go through the model together
 _PICTURE_END = "<|vision_end|>"
 
 
@@ -65,31 +64,32 @@ class Batches(Dataset):
         """What is said about the pictures, as many conversations in a group as there are pictures, the shortest first, so that little of a
         group is padding."""
         said = [(about, *pair) for about, n in enumerate(numbers) for pair in self._said(n, samples[about])]
-        asked = self._tokens([self._template(prompt, 1)[1] for _, prompt, _ in said])
-        answers = self._tokens([answer + "<|im_end|>\n" for _, _, answer in said])
-        order = sorted(range(len(said)), key=lambda row: len(asked[row]) + len(answers[row]))
-        groups = []
-        for start in range(0, len(order), len(samples)):
-            rows = order[start : start + len(samples)]
-            group = self._padded([asked[row] + answers[row] for row in rows])
-            labels = self._padded([[-100] * len(asked[row]) + answers[row] for row in rows], -100)["input_ids"]
-            groups.append(group | {"labels": labels, "about": torch.tensor([said[row][0] for row in rows])})
-        return groups
+        texts = [(self._template(prompt, 1)[1], answer) for _, prompt, answer in said]
+        return [
+            group | {"about": torch.tensor([said[row][0] for row in rows])}
+            for rows, group in self._grouped(texts, len(samples))
+        ]
 
     def _undrawn(self, number: int, phase: Mapping[str, Any]) -> list[dict[str, torch.Tensor]]:
-        """Conversations about circuits without a picture, in groups of like length: the netlist is given, what is made of it is learnt."""
+        """Conversations about circuits without a picture: the netlist is given, what is made of it is learnt."""
         first, kinds = number * self._size, self._wanted["undrawn_asked"]
         numbers = range(first + self._rank, first + phase["undrawn"], self._of)
         said = [row for n in numbers for row in undrawn(n, self._corpus, phase["domain"], kinds)]
-        given = self._tokens([self._worded(prompt) + traced for prompt, traced, _ in said])
-        learnt = self._tokens([steps + "<|im_end|>\n" for _, _, steps in said])
-        rows = sorted(zip(given, learnt, strict=True), key=lambda row: len(row[0]) + len(row[1]))
-        groups = []
-        for start in range(0, len(rows), _GROUP):
-            some = rows[start : start + _GROUP]
-            labels = self._padded([[-100] * len(before) + after for before, after in some], -100)["input_ids"]
-            groups.append(self._padded([before + after for before, after in some]) | {"labels": labels})
-        return groups
+        texts = [(self._worded(prompt) + traced, steps) for prompt, traced, steps in said]
+        return [group for _, group in self._grouped(texts, self._size // self._of)]
+
+    def _grouped(
+        self, texts: Sequence[tuple[str, str]], size: int
+    ) -> Iterator[tuple[list[int], dict[str, torch.Tensor]]]:
+        """Texts that are given and what is learnt behind them, in groups of up to `size`, the shortest first: which they are, and their
+        tokens with `labels`."""
+        given = self._tokens([before for before, _ in texts])
+        learnt = self._tokens([after + "<|im_end|>\n" for _, after in texts])
+        order = sorted(range(len(texts)), key=lambda row: len(given[row]) + len(learnt[row]))
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            labels = self._padded([[-100] * len(given[row]) + learnt[row] for row in rows], -100)["input_ids"]
+            yield rows, self._padded([given[row] + learnt[row] for row in rows]) | {"labels": labels}
 
     def _worded(self, prompt: str) -> str:
         """A question without a picture in the chat template."""

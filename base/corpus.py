@@ -17,6 +17,7 @@ from PIL import Image
 from diagramlens.domains.circuits.netlist import Netlist, Part, format_netlist, parse_netlist
 from diagramlens.domains.circuits.objects import DrawnObject
 from diagramlens.domains.circuits.questions import Expressions, pose, stepped_answer
+from diagramlens.domains.circuits.questions.working import BEHIND_TRACED
 from diagramlens.domains.circuits.recipe import CircuitRecipe
 from diagramlens.domains.circuits.sampling import Circuit, paint, sample_circuit, sample_look, told
 from diagramlens.domains.circuits.scene import Scene
@@ -25,7 +26,6 @@ from diagramlens.splitting import place
 
 # What junctions of a circuit without a picture are called: what those of drawn ones are.
 _LETTERS = "abcdefghijklmnop"
-_STEPS = "Nodes:\n"  # where an answer in steps goes on from the netlist as traced
 PROMPTS = ("Describe this circuit.", "Describe the drawing.", "What does the circuit show?")
 
 
@@ -103,7 +103,7 @@ def undrawn(
     circuit, rng = _circuit(f"undrawn/{number}", corpus, recipe, "train")
     truth = format_netlist(_renamed(parse_netlist(told(circuit, sample_look(recipe, rng))), rng), hints=False)
     rows = _asked(truth, circuit.level, kinds, rng.randrange(2**32), steps=True)
-    told_apart = [(row.prompt, *row.answer.partition(_STEPS)) for row in rows]
+    told_apart = [(row.prompt, *row.answer.partition(BEHIND_TRACED)) for row in rows]
     return [(prompt, traced, mark + steps) for prompt, traced, mark, steps in told_apart if mark]
 
 

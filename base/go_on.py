@@ -37,7 +37,10 @@ def begun(settings: dict[str, Any], folder: Path, pictures: int) -> Pretraining:
 def main() -> None:
     settings = load_settings()
     pictures = json.loads((HERE / "metrics.json").read_text(encoding="utf-8"))["pictures"]
-    run = begun(settings, MODEL_FOLDER, pictures)
+    try:
+        run = begun(settings, MODEL_FOLDER, pictures)
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
     run.curve = read_curve(HERE / "learning_curve.csv")
     run.save(checkpoint_path(settings))
     print(

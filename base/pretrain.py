@@ -130,7 +130,7 @@ def pretrain(rank: int, settings: dict[str, Any], processes: int, meeting: str) 
     bar = tqdm(loader, initial=run.batches_seen, total=total, unit=" batches", mininterval=20, disable=rank > 0)
     for batch, targets in bar:
         losses = run.step(batch, targets)
-        bar.set_postfix(loss=f"{losses.get('token_loss', losses.get('dense_loss')):.3f}", refresh=False)
+        bar.set_postfix({name: loss for name, loss in losses.items() if name.endswith("_loss")}, refresh=False)
         if rank == 0 and (run.batches_seen % reports == 0 or run.batches_seen == total):
             report(run, losses)
             run.save(checkpoint)

@@ -59,8 +59,7 @@ def main() -> None:
     commit = _output("git", "log", "-1", "--format=%H", "--", ".", *WORDS)
     found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     if found.get("commit") != commit:
-        base = json.loads((ROOT / "metrics" / "metrics.json").read_text(encoding="utf-8"))["base"]
-        found = {"commit": commit, "base": _accuracies(base), "recipes": {}}
+        found = {"commit": commit, "base": _accuracies(_metrics("metrics")["base"]), "recipes": {}}
     for name in wanted:
         if name not in found["recipes"]:
             found["recipes"][name] = committed() if name == params.recipe else measured(name)
@@ -71,9 +70,7 @@ def main() -> None:
 
 def committed() -> dict[str, Any]:
     """The row of the recipe of the default run, from the committed metrics, which tell no minutes."""
-    names = ("train", "metrics")
-    train, metrics = (json.loads((ROOT / f"metrics/{name}.json").read_text(encoding="utf-8")) for name in names)
-    return _row(None, train["phases"], metrics["merged"])
+    return _row(None, _metrics("train")["phases"], _metrics("metrics")["merged"])
 
 
 def measured(recipe: str) -> dict[str, Any]:
@@ -90,6 +87,11 @@ def measured(recipe: str) -> dict[str, Any]:
         "metrics/metrics.json", "metrics/train.json", "metrics/merge.json", repo=str(ROOT), rev=experiment
     )
     return _row(round(minutes, 1), metrics["phases"], metrics["merged"])
+
+
+def _metrics(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
+    return found
 
 
 def _row(minutes: float | None, phases: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:

@@ -105,9 +105,9 @@ def reduced(netlist: Netlist, source: str, ends: tuple[str, str], sought: str = 
     """Reduce what a source sees, or what lies between two nodes where `source` is empty; the other independent sources are zero.
 
     Joining begins at the part `sought`, which is positive at its node at place `plus`, and goes on outwards. What lies across a voltage
-    source besides the part that is sought is left as it is: it has no influence. Without such a part all is joined. Ports and wires may be
-    there. None where the circuit has parts that are neither resistors, inductors or capacitors nor independent sources, and where both
-    ends are one node.
+    source besides the part that is sought is left as it is: it has no influence. Without a source or such a part all is joined. Ports and
+    wires may be there. None where the circuit has parts that are neither resistors, inductors or capacitors nor independent sources, and
+    where both ends are one node.
     """
     rest = [part for part in netlist.parts if part.name == source or part.kind not in _OPEN]
     if any(part.kind not in _PASSIVE + "VW" or part.control is not None for part in rest if part.name != source):
@@ -148,7 +148,7 @@ def _between(edges: Sequence[Edge], ends: set[str], alone: str) -> Edge | None:
 def _joined_nodes(netlist: Netlist, wires: Iterable[Part]) -> dict[str, str]:
     """For each node the first of those that it is one with, in reading order; ground is last."""
     name = merged_nodes(Netlist(tuple(replace(part, kind="W") for part in wires)))
-    order = (*netlist.reading_order, *(["0"] if "0" in netlist.nodes else []))
+    order = (*netlist.reading_order, "0")
     first: dict[str, str] = {}
     for node in order:
         first.setdefault(name.get(node, node), node)

@@ -16,6 +16,8 @@ from diagramlens.domains.circuits.reduction import Reduction
 from diagramlens.domains.circuits.solvable import SolveError, reference_node
 
 TEST_SOURCE = "Itest"
+BEHIND_TRACED = "Nodes:"
+"""The line with which an answer in steps goes on from the netlist as traced."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ def stepped(traced: Netlist, reduction: Reduction, answer: str, result: str = ""
     netlist = format_netlist(traced, hints=False)
     begin = f"Joined from {positive} to {negative}:"
     nodes, edges, steps = map(" ".join, reduction.nodes), map(str, reduction.edges), map(str, reduction.steps)
-    return "\n".join(("Traced:", netlist, "Nodes:", *nodes, "Merged:", *edges, begin, *steps, *closing(answer, result)))
+    return "\n".join(
+        ("Traced:", netlist, BEHIND_TRACED, *nodes, "Merged:", *edges, begin, *steps, *closing(answer, result))
+    )
 
 
 def _read(working: Working) -> list[str]:
