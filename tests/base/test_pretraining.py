@@ -22,8 +22,9 @@ from curve import draw_curve, read_curve, settled
 from dense import CELL, HEADS, NONE, DenseHeads, cells
 from diagramlens.domains.circuits.impedance import input_impedance
 from diagramlens.domains.circuits.layout import terminals
-from diagramlens.domains.circuits.netlist import merged_nodes, parse_netlist, topology_group
+from diagramlens.domains.circuits.netlist import merged_nodes, parse_netlist
 from diagramlens.domains.circuits.solve import transfer_text
+from diagramlens.domains.circuits.topology import topology_group
 from diagramlens.grading.equivalence import check_sympy_equivalence
 from diagramlens.inference import TransformersAnswerer
 from diagramlens.models.loading import load_model

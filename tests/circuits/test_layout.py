@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from diagramlens.domains.circuits.determined import solvable
 from diagramlens.domains.circuits.layout import Layout, LayoutError, mirrored, scene
 from diagramlens.domains.circuits.meshes import place
-from diagramlens.domains.circuits.netlist import merge_wires, parse_netlist, topology_group
+from diagramlens.domains.circuits.netlist import merge_wires, parse_netlist
 from diagramlens.domains.circuits.scene import Segment
 from diagramlens.domains.circuits.schematic import schematic
 from diagramlens.domains.circuits.solve import transfer
+from diagramlens.domains.circuits.topology import topology_group
 
 seeds = st.integers(min_value=0, max_value=2**32)
 

@@ -22,10 +22,10 @@ from diagramlens.domains.circuits.netlist import (
     is_supply,
     merge_wires,
     parse_netlist,
-    topology_group,
     value_of,
     without_numbers,
 )
+from diagramlens.domains.circuits.topology import topology_group
 
 DRAWN = """\
 V1 e a 10; up

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagramlens.domains.circuits.netlist import merge_wires, parse_netlist, topology_group
+from diagramlens.domains.circuits.netlist import merge_wires, parse_netlist
 from diagramlens.domains.circuits.questions import (
     KINDS,
     QuestionError,
@@ -23,6 +23,7 @@ from diagramlens.domains.circuits.questions import (
     value_text,
 )
 from diagramlens.domains.circuits.solve import operating_point, transfer, transfer_text
+from diagramlens.domains.circuits.topology import topology_group
 from diagramlens.params import QuestionKind
 from diagramlens.records import Question
 

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from diagramlens.domains.circuits.netlist import Netlist, Part, merge_wires, parse_netlist, topology_group
+from diagramlens.domains.circuits.netlist import Netlist, Part, merge_wires, parse_netlist
 from diagramlens.domains.circuits.sampling import Circuit, sample_circuit
 from diagramlens.domains.circuits.scene import Point, Scene
+from diagramlens.domains.circuits.topology import topology_group
 from tests.circuits.recipes import full_recipe
 
 Line = tuple[Point, Point]

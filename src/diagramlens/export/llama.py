@@ -63,20 +63,17 @@ class GGUFAnswerer:
         self._mtmd: Any = importlib.import_module("llama_cpp.mtmd_cpp")
         self._processor: Any = processor
         self._context = context
-        self._stack = ExitStack()
         self._closed = False
         # Kept on self: ctypes does not hold the callback, and llama.cpp calls it until the end.
         self._silence = self._low.llama_log_callback(lambda level, text, data: None)
-        try:
-            self._open(model, mmproj, threads)
-        except BaseException:
-            self.close()
-            raise
+        with ExitStack() as stack:  # closes what was opened, unless all of it was
+            self._open(model, mmproj, threads, stack)
+            self._stack = stack.pop_all()
         # The picture whose tokens are in the cache: what was read up to its end, and the position behind it.
         self._seen: tuple[str, bytes, tuple[int, int]] | None = None
         self._behind_picture = 0
 
-    def _open(self, model: Path, mmproj: Path, threads: int) -> None:
+    def _open(self, model: Path, mmproj: Path, threads: int, stack: ExitStack) -> None:
         wrapper: Any = importlib.import_module("llama_cpp")
         self._mtmd.mtmd_helper_log_set(self._silence, ctypes.c_void_p(0))
         try:
@@ -90,7 +87,7 @@ class GGUFAnswerer:
             )
         except ValueError as error:
             raise ExportError(f"{model}: llama.cpp cannot load it ({error})") from error
-        self._stack.callback(self._llama.close)
+        stack.callback(self._llama.close)
         options = self._mtmd.mtmd_context_params_default()
         options.use_gpu = False
         options.print_timings = False
@@ -103,7 +100,7 @@ class GGUFAnswerer:
         self._eyes = self._mtmd.mtmd_init_from_file(str(mmproj).encode(), self._llama.model, options)
         if self._eyes is None:
             raise ExportError(f"{mmproj}: llama.cpp cannot load it as the vision part of {model.name}")
-        self._stack.callback(self._mtmd.mtmd_free, self._eyes)
+        stack.callback(self._mtmd.mtmd_free, self._eyes)
         self._vocabulary = self._low.llama_model_get_vocab(self._llama.model)
 
     def answer(self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int) -> list[str]:

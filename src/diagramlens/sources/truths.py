@@ -6,14 +6,8 @@ from dataclasses import dataclass
 
 from diagramlens.domains.circuits.blocks.graph import blocks_group
 from diagramlens.domains.circuits.blocks.text import BlocksError, is_block_diagram, parse_blocks
-from diagramlens.domains.circuits.netlist import (
-    Convention,
-    Netlist,
-    NetlistError,
-    format_netlist,
-    parse_netlist,
-    topology_group,
-)
+from diagramlens.domains.circuits.netlist import Convention, Netlist, NetlistError, format_netlist, parse_netlist
+from diagramlens.domains.circuits.topology import topology_group
 from diagramlens.sources.ledger import ItemError
 
 

@@ -22,7 +22,7 @@ from diagramlens.domains.circuits.blocks.sampling import BlockPicture, sample_bl
 from diagramlens.domains.circuits.draw import draw
 from diagramlens.domains.circuits.layout import Layout, scene
 from diagramlens.domains.circuits.marking import marked
-from diagramlens.domains.circuits.netlist import parse_netlist, topology_group
+from diagramlens.domains.circuits.netlist import parse_netlist
 from diagramlens.domains.circuits.networks import Kind, place_network
 from diagramlens.domains.circuits.objects import DrawnObject
 from diagramlens.domains.circuits.opamps import place_opamp
@@ -30,6 +30,7 @@ from diagramlens.domains.circuits.recipe import CircuitRecipe
 from diagramlens.domains.circuits.scene import Scene
 from diagramlens.domains.circuits.schematic import NODES_PRINTED, schematic
 from diagramlens.domains.circuits.styles import Style, sample_style
+from diagramlens.domains.circuits.topology import topology_group
 from diagramlens.domains.circuits.values import labelled
 
 Choice = TypeVar("Choice", int, str)
