@@ -2,7 +2,7 @@
 
 `python base/scaling.py` reads base/metrics.json of every commit that changed the weights and writes scaling.csv, a line a version, by the
 pictures it had seen; those that were examined on simpler pictures are left out. A clone without the history has the last version alone.
-base/README.md shows `table` of that file, and the law that `exponent` and `needed` tell.
+base/README.md shows `table` of that file, and the laws that `exponent`, `needed` and `expected` tell.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ RESULT = HERE / "scaling.csv"
 WEIGHTS = "models/base/model.safetensors"
 LEVELS = ("level_0", "level_1", "level_2", "level_4")
 KINDS = ("impedance", "transfer")
+# What share of each one would want to have right.
+GOALS = {"told": 0.95, "impedance": 0.6, "transfer": 0.6}
 Row = Mapping[str, float | None]
 
 
@@ -35,16 +37,22 @@ def line(summary: Mapping[str, Any]) -> dict[str, float | None] | None:
     return row | {kind: answered[kind]["overall"]["right"] if kind in answered else None for kind in KINDS}
 
 
-def exponent(rows: Sequence[Row]) -> float:
-    """k of the law `drawings told wrongly ~ pictures ** -k` through the first and the last line."""
-    (few, many), (before, after) = zip(*((_told(row)) for row in (rows[0], rows[-1])), strict=True)
+def exponent(rows: Sequence[Row], of: str = "told") -> float:
+    """k of the law `what is wrong ~ pictures ** -k` through the first and the last line that have a share of it."""
+    (few, before), (many, after) = _ends(rows, of)
     return -math.log((1 - after) / (1 - before)) / math.log(many / few)
 
 
-def needed(rows: Sequence[Row], share: float) -> float:
-    """How many times the pictures of the last line it takes, by that law, until `share` of the drawings is told exactly."""
-    _, last = _told(rows[-1])
-    return math.exp(math.log((1 - last) / (1 - share)) / exponent(rows))
+def needed(rows: Sequence[Row], share: float, of: str = "told") -> float:
+    """How many times the pictures of the last line it takes, by that law, until `share` is right."""
+    _, (_, last) = _ends(rows, of)
+    return math.exp(math.log((1 - last) / (1 - share)) / exponent(rows, of))
+
+
+def expected(rows: Sequence[Row], times: float, of: str = "told") -> float:
+    """The share that is right, by that law, after so many times the pictures of the last line."""
+    _, (_, last) = _ends(rows, of)
+    return 1 - (1 - last) * times ** -exponent(rows, of)
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -53,14 +61,14 @@ def table(rows: Sequence[Row]) -> str:
     lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
     for row in rows:
         shares = ["" if (share := row[column]) is None else f"{share:.1%}" for column in ("told", *LEVELS, *KINDS)]
-        lines.append("| " + " | ".join([f"{_told(row)[0]:,.0f}", *shares]) + " |")
+        lines.append("| " + " | ".join([f"{row['pictures']:,.0f}", *shares]) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _told(row: Row) -> tuple[float, float]:
-    pictures, told = row["pictures"], row["told"]
-    assert pictures is not None and told is not None
-    return pictures, told
+def _ends(rows: Sequence[Row], of: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Pictures and share right in the first and in the last line that have both."""
+    found = [(pictures, share) for row in rows if (share := row[of]) is not None and (pictures := row["pictures"])]
+    return found[0], found[-1]
 
 
 def _git(*arguments: str) -> str:
@@ -77,7 +85,10 @@ def main() -> None:
         writer.writerows(rows)
     read = read_curve(RESULT)
     print(table(read))
-    print(f"wrong ~ pictures ** -{exponent(read):.2f}; for 95 % {needed(read, 0.95):.0f} times as many")
+    for of, share in GOALS.items():
+        print(
+            f"{of}: wrong ~ pictures ** -{exponent(read, of):.2f}; for {share:.0%} {needed(read, share, of):.0f} times as many"
+        )
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from go_on import begun
 from held_out import Told, answer, figures, held_out, shares_right
 from learner import Pretraining
 from pretrain import checkpoint_path
-from scaling import RESULT, exponent, line, needed, table
+from scaling import RESULT, expected, exponent, line, needed, table
 from schedule import Schedule
 from settings import load_settings
 
@@ -553,6 +553,17 @@ def test_the_readme_of_the_pretraining_tells_what_the_versions_of_the_model_show
     assert f"to the power of -{exponent(rows):.2f}" in text
     times = round(needed(rows, 0.95))
     assert f"95 % want {times} times as many, {times * summary['pictures'] / 1e6:.0f} million" in text
+    powers = [exponent(rows, kind) for kind in ("impedance", "transfer")]
+    assert "power of -{:.2f} for impedances and -{:.2f} for transfer functions".format(*powers) in text
+    shares = [expected(rows, times, kind) for kind in ("impedance", "transfer")]
+    assert (
+        "{} times the pictures, would then answer {:.0%} of impedances and {:.0%} of transfer functions".format(
+            times, *shares
+        ).replace("%", " %")
+        in text
+    )
+    many = round(needed(rows, 0.6, "transfer"))
+    assert f"want {many} times the pictures, {many * summary['pictures'] / 1e6:.0f} million" in text
 
 
 def test_the_law_of_scaling_is_that_of_its_ends() -> None:
@@ -563,6 +574,7 @@ def test_the_law_of_scaling_is_that_of_its_ends() -> None:
     ]
     assert exponent(rows) == pytest.approx(0.5)
     assert needed(rows, 0.95) == pytest.approx(16)
+    assert expected(rows, 16) == pytest.approx(0.95)
     assert line({"held_out": {"overall": {"exact": 1.0}}, "pictures": 1}) is None
 
 
