@@ -56,9 +56,9 @@ def main() -> None:
     found = beside(metrics["HEAD"], metrics[EXPERIMENT])
     RESULT.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     rewrite_card(settings, found)
+    shown = f"{RESULT.relative_to(ROOT)} and the card of models/base"
     print(
-        f"{RESULT.relative_to(ROOT)} and the card of models/base have the untrained model beside the pretrained one; the card lies in a "
-        "folder that stages depend on: dvc commit -f records that its words change no result"
+        f"{shown} have the untrained model beside the pretrained one; a card is read by no stage, so nothing is stale"
     )
 
 

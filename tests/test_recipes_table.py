@@ -74,7 +74,7 @@ def test_the_row_of_the_default_recipe_is_the_committed_run(recipes: ModuleType)
 
 
 def test_the_table_agrees_with_the_committed_metrics_about_the_base_and_the_default_recipe(recipes: ModuleType) -> None:
-    """They come from two runs of the same stages; another processor may answer a question in a hundred otherwise."""
+    """It was made from them; metrics that another processor has written since may differ in a question in a hundred."""
     found = json.loads((ROOT / "docs/recipes.json").read_text(encoding="utf-8"))
     metrics = json.loads((ROOT / "metrics/metrics.json").read_text(encoding="utf-8"))
     default = found["recipes"][load_params(ROOT / "params.yaml").recipe]["merged"]
