@@ -56,9 +56,8 @@ def main() -> None:
     found = beside(metrics["HEAD"], metrics[EXPERIMENT])
     RESULT.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     rewrite_card(settings, found)
-    shown = f"{RESULT.relative_to(ROOT)} and the card of models/base"
     print(
-        f"{shown} have the untrained model beside the pretrained one; a card is read by no stage, so nothing is stale"
+        f"{RESULT.relative_to(ROOT)} and the card of models/base, which no stage reads, have the untrained model beside the pretrained one"
     )
 
 

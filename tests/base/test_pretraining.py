@@ -35,7 +35,7 @@ from go_on import begun
 from held_out import Told, answer, figures, held_out, shares_right
 from learner import Pretraining
 from pretrain import checkpoint_path
-from scaling import RESULT, expected, exponent, line, needed, table
+from scaling import KINDS, RESULT, expected, exponent, line, needed, table
 from schedule import Schedule
 from settings import load_settings
 
@@ -553,15 +553,11 @@ def test_the_readme_of_the_pretraining_tells_what_the_versions_of_the_model_show
     assert f"to the power of -{exponent(rows):.2f}" in text
     times = round(needed(rows, 0.95))
     assert f"95 % want {times} times as many, {times * summary['pictures'] / 1e6:.0f} million" in text
-    powers = [exponent(rows, kind) for kind in ("impedance", "transfer")]
-    assert "power of -{:.2f} for impedances and -{:.2f} for transfer functions".format(*powers) in text
-    shares = [expected(rows, times, kind) for kind in ("impedance", "transfer")]
-    assert (
-        "{} times the pictures, would then answer {:.0%} of impedances and {:.0%} of transfer functions".format(
-            times, *shares
-        ).replace("%", " %")
-        in text
-    )
+    impedance, transfer = (exponent(rows, kind) for kind in KINDS)
+    assert f"power of -{impedance:.2f} for impedances and -{transfer:.2f} for transfer functions" in text
+    impedances, transfers = (f"{100 * expected(rows, times, kind):.0f} %" for kind in KINDS)
+    told = f"would then answer {impedances} of impedances and {transfers} of transfer functions"
+    assert f"{times} times the pictures, {told}" in text
     many = round(needed(rows, 0.6, "transfer"))
     assert f"want {many} times the pictures, {many * summary['pictures'] / 1e6:.0f} million" in text
 
