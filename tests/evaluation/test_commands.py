@@ -31,7 +31,7 @@ def run(command: ModuleType, *arguments: object) -> int:
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
     path = tmp_path / "circuit.png"
-    Image.new("RGB", (120, 90), "white").save(path)
+    Image.radial_gradient("L").resize((120, 90)).save(path)
     return path
 
 
@@ -43,7 +43,7 @@ def add_item(tree: Path, folder: str, netlist: str, answer: str) -> None:
     (place / f"{number}_ta.txt").write_text(answer)
     (place / f"{number}_netlist.txt").write_text(netlist)
     buffer = io.BytesIO()
-    Image.new("RGB", (90, 60), "white").save(buffer, format="PNG")
+    Image.radial_gradient("L").resize((90, 60)).save(buffer, format="PNG")
     (place / f"{number}_image.png").write_bytes(buffer.getvalue())
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from diagramlens.models.families import family_named
 from diagramlens.models.loading import load_model, load_processor
 from diagramlens.models.vision_inputs import PictureBudgetError, Tiles
+from diagramlens.sources.pictures import MAX_ASPECT
 from tests.models.tiny import ARCHITECTURES, TILE, TILE_AREA
 
 each_architecture = pytest.mark.parametrize("kind", ARCHITECTURES)
@@ -39,6 +40,18 @@ def test_the_placeholder_is_what_the_processor_itself_writes(entry_of, kind, wid
     layout = vision.layout(width, height)
     assert [*bare[:place], *vision.placeholder(layout), *bare[place + 1 :]] == whole
     assert whole.count(processor.image_token_id) == vision.visual_tokens(layout)
+
+
+@each_architecture
+def test_the_thinnest_picture_that_an_import_takes_can_be_shown(entry_of, kind) -> None:
+    entry = entry_of(kind)
+    processor = load_processor(entry)
+    vision = family_named(entry.family).pictures(processor)
+    for size in ((2 * MAX_ASPECT, 2), (3, 3 * MAX_ASPECT)):
+        assert vision.visual_tokens(vision.layout(*size)) and vision.tensors([Image.new("RGB", size)])
+    if not isinstance(vision, Tiles):
+        with pytest.raises(ValueError, match="aspect ratio"):
+            vision.layout(2 * MAX_ASPECT + 1, 2)
 
 
 @each_architecture

@@ -25,8 +25,9 @@ SAMPLE = Path(__file__).parent / "ci2n_sample"
 
 
 def png(width: int = 40, height: int = 30, colour: int = 128) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("L", (width, height), colour).save(buffer, format="PNG")
+    image, buffer = Image.new("L", (width, height), colour), io.BytesIO()
+    image.putpixel((0, 0), 255 if colour < 128 else 0)  # a blank picture is damage
+    image.save(buffer, format="PNG")
     return buffer.getvalue()
 
 

@@ -27,8 +27,9 @@ QUESTION = "What is the transfer function from V1 to R2 in this circuit?"
 
 
 def png(width: int = 8, height: int = 8, colour: int = 128) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("L", (width, height), colour).save(buffer, format="PNG")
+    image, buffer = Image.new("L", (width, height), colour), io.BytesIO()
+    image.putpixel((0, 0), 255 if colour < 128 else 0)  # a blank picture is damage
+    image.save(buffer, format="PNG")
     return buffer.getvalue()
 
 

@@ -99,7 +99,7 @@ def test_damage_fails_a_source_that_was_stopped_at_its_share(tmp_path: Path) -> 
 def test_every_kind_of_source_is_opened(tmp_path: Path) -> None:
     netlist = "V1 1 0 10\nR1 1 0 1k"
     picture = io.BytesIO()
-    Image.new("L", (8, 8), 9).save(picture, format="PNG")
+    Image.radial_gradient("L").save(picture, format="PNG")
     (tmp_path / "a.png").write_bytes(picture.getvalue())
     (tmp_path / "a.cir").write_text(netlist)
     (tmp_path / "table.csv").write_text(f'image_path,dsl\na.png,"{netlist}"\n')

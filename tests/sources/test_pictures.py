@@ -6,10 +6,11 @@ import io
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageColor, ImageDraw
 
 from diagramlens.sources.pictures import PictureError, decode_picture
 
@@ -76,10 +77,136 @@ def test_a_picture_in_printing_inks_is_converted() -> None:
     assert pixels(decode_picture(encoded(GRADIENT.convert("CMYK"), "JPEG")).png)
 
 
-def png_claiming(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
+
+# --- Samples of 16 bits ---------------------------------------------------------------------------------------------------------------
+
+
+def deep_png(colour_type: int, samples: np.ndarray, transparent: bytes = b"") -> bytes:
+    """A PNG of 16 bits a sample, (rows, columns) or (rows, columns, channels); `transparent` is its tRNS chunk."""
+    height, width = samples.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    named = chunk(b"tRNS", transparent) if transparent else b""
+    data = chunk(b"IDAT", zlib.compress(rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + named + data + chunk(b"IEND", b"")
+
+
+# A dark line, and one of middling grey, on white.
+SAMPLES = np.full((40, 60), 65535)
+SAMPLES[10:12, 5:50], SAMPLES[20:22, 5:50] = 8192, 32768
+CLEAR = np.where(SAMPLES < 65535, 65535, 0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        deep_png(0, SAMPLES),
+        deep_png(0, SAMPLES, struct.pack(">H", 65535)),
+        deep_png(4, np.stack([SAMPLES, CLEAR], -1)),
+        deep_png(2, np.stack([SAMPLES] * 3, -1)),
+        deep_png(6, np.stack([SAMPLES] * 3 + [CLEAR], -1)),
+        deep_png(0, SAMPLES >> 4),
+        deep_png(0, SAMPLES >> 8),
+    ],
+    ids=["grey", "grey, white is transparent", "grey and alpha", "RGB", "RGBA", "12 bits", "8 bits"],
+)
+def test_16_bits_are_scaled_to_8(data: bytes) -> None:
+    with Image.open(io.BytesIO(decode_picture(data).png)) as image:
+        assert [image.convert("L").getpixel((20, row)) for row in (0, 10, 20)] == [255, 32, 128]
+
+
+# --- Transparency, and pictures that show nothing -------------------------------------------------------------------------------------
+
+
+def drawing(*colours: str, ground: tuple[int, ...] = (0, 0, 0, 0)) -> Image.Image:
+    """A line and a box of each colour, on a transparent ground."""
+    image = Image.new("RGBA", (160, 120), ground)
+    for number, colour in enumerate(colours):
+        pen, y = ImageDraw.Draw(image), 12 + 14 * number
+        pen.line((10, y, 150, y), fill=colour, width=2)
+        pen.rectangle((60, y - 4, 90, y + 4), outline=colour)
+    return image
+
+
+@pytest.mark.parametrize(
+    ("colours", "ground"),
+    [
+        (("black",), 255),
+        (("red", "blue"), 255),
+        (("white",), 0),
+        (("white", "yellow"), 0),
+        (("white", "white", "red"), 0),
+        (("white", "black"), 128),
+    ],
+)
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF"])
+def test_a_transparent_drawing_is_laid_on_the_ground_that_shows_all_of_it(
+    colours: tuple[str, ...], ground: int, form: str
+) -> None:
+    data = encoded(drawing(*colours), form, **({"lossless": True} if form == "WEBP" else {}))
+    with Image.open(io.BytesIO(decode_picture(data).png)) as image:
+        flat = image.convert("RGB")
+    assert flat.getpixel((0, 0)) == (ground,) * 3
+    for number, colour in enumerate(colours):
+        assert flat.getpixel((20, 12 + 14 * number)) == ImageColor.getrgb(colour)
+
+
+def test_a_page_with_clear_corners_stays_white() -> None:
+    page = drawing("black", ground=(255, 255, 255, 255))
+    mask = Image.new("L", page.size)
+    ImageDraw.Draw(mask).rounded_rectangle((3, 3, 156, 116), 20, fill=255)
+    page.putalpha(mask)
+    with Image.open(io.BytesIO(decode_picture(encoded(page, "PNG")).png)) as image:
+        assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("colour", ["white", "#204060"])
+@pytest.mark.parametrize("form", FILES)
+def test_a_picture_of_one_colour_is_refused_in_every_format(form: str, colour: str) -> None:
+    with pytest.raises(PictureError, match=r"^blank: all of its pixels have one colour$"):
+        decode_picture(encoded(Image.new("RGB", (60, 40), colour), form))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encoded(Image.new("RGBA", (60, 40), (10, 20, 30, 0)), "PNG"),
+        encoded(Image.new("1", (60, 40), 1), "PNG"),
+        deep_png(0, np.full((40, 60), 40000)),
+    ],
+    ids=["transparent", "1 bit", "16 bits"],
+)
+def test_what_shows_nothing_once_it_is_opaque_is_blank_too(data: bytes) -> None:
+    with pytest.raises(PictureError, match=r"^blank"):
+        decode_picture(data)
+
+
+def test_colours_of_the_same_lightness_are_no_blank_picture() -> None:
+    level = Image.new("L", (256, 256), 9)
+    assert decode_picture(encoded(Image.merge("RGB", (Image.radial_gradient("L"), level, level)), "PNG"))
+
+
+@pytest.mark.parametrize("size", [(2200, 8), (401, 2), (2, 900), (300, 1)])
+def test_a_picture_thinner_than_any_family_takes_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(PictureError, match=rf"^{size[0]}×{size[1]} pixels: no side may be more than 200 times the oth"):
+        decode_picture(encoded(GRADIENT.resize(size), "PNG"))
+    assert decode_picture(encoded(GRADIENT.resize((400, 2)), "PNG")).size == (400, 2)
+
+
+def test_of_several_frames_the_first_is_taken() -> None:
+    first, second = GRADIENT.convert("RGB"), Image.new("RGB", (40, 30), "red")
+    for form, options in (("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {})):
+        data = encoded(first, form, save_all=True, append_images=[second], **options)
+        assert pixels(decode_picture(data).png) == pixels(encoded(first, form, **options))
+
+
+# --- Hostile files --------------------------------------------------------------------------------------------------------------------
+
+
+def png_claiming(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")

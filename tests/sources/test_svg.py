@@ -17,8 +17,10 @@ def svg(body: str, width: object = 200, height: object = 100, before: str = "") 
 
 
 def pixels(data: bytes) -> Image.Image:
+    """What is drawn, on white."""
     with Image.open(io.BytesIO(data)) as image:
-        return image.convert("L")
+        paper = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(paper, image.convert("RGBA")).convert("L")
 
 
 @pytest.mark.parametrize("font", ["Helvetica", "no such font", "serif", "Times New Roman, monospace"])
@@ -62,6 +64,55 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(data: bytes) -> None:
     with pytest.raises(SvgError) as caught:
         render_svg(data)
     assert "\n" not in str(caught.value)
+
+
+# A resistor as KiCad plots it: lengths in millimetres, and a text in units of the view box.
+KICAD = """<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="60.5mm" height="30mm" viewBox="0 0 60.5 30">
+<path d="M5 15 H20 M35 15 H55" style="fill:none;stroke:#840000;stroke-width:0.15"/>
+<rect x="20" y="12" width="15" height="6" style="fill:none;stroke:#840000;stroke-width:0.25"/>
+<text x="22" y="10" style="font-size:3px">R1</text>
+</svg>"""
+
+
+def test_a_plot_of_kicad_is_drawn() -> None:
+    drawn = pixels(render_svg(KICAD.encode()))
+    assert drawn.width == 1024 and 504 <= drawn.height <= 510
+    assert drawn.crop((300, 100, 500, 180)).getextrema()[0] < 64  # the label
+    assert drawn.crop((100, 250, 300, 260)).getextrema()[0] < 200  # the wire
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        'width="60mm" height="30mm"',
+        'width="6cm" height="3cm"',
+        'width="2in" height="1in"',
+        'width="60pt" height="30pt"',
+        'width="10pc" height="5pc"',
+        'width="60px" height="30px"',
+        'width="100%" height="100%"',
+        'width="60mm"',
+        'width="50%"',
+        "",
+    ],
+)
+def test_a_picture_is_drawn_whatever_unit_its_size_has(size: str) -> None:
+    drawn = pixels(
+        render_svg(f'<svg {NAMESPACES} {size} viewBox="0 0 60 30"><path d="M0 15H60" stroke="black"/></svg>'.encode())
+    )
+    # A size is rounded to whole pixels before it is scaled.
+    assert drawn.width == 1024 and 508 <= drawn.height <= 516
+    assert drawn.crop((0, 240, 1024, 272)).getextrema()[0] == 0
+
+
+def test_a_text_sized_in_points_is_visible() -> None:
+    drawn = pixels(render_svg(svg('<text x="9" y="60" font-size="30pt">R1</text>')))
+    assert drawn.getextrema() == (0, 255)
+
+
+def test_a_picture_that_states_no_size_at_all_has_that_of_what_is_drawn() -> None:
+    drawn = pixels(render_svg(f'<svg {NAMESPACES}><rect width="40" height="20"/></svg>'.encode()))
+    assert drawn.size == (1024, 512) and drawn.getextrema() == (0, 0)
 
 
 def test_a_picture_of_gigapixels_is_drawn_in_the_usual_size() -> None:

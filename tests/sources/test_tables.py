@@ -27,8 +27,9 @@ QUESTIONS = Columns(image="image_path", truth="dsl", question="question", answer
 
 
 def png(colour: int = 128) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("L", (8, 8), colour).save(buffer, format="PNG")
+    image, buffer = Image.new("L", (8, 8), colour), io.BytesIO()
+    image.putpixel((0, 0), 255 if colour < 128 else 0)  # a blank picture is damage
+    image.save(buffer, format="PNG")
     return buffer.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Block diagrams come as SVG: rendered to PNG by resvg, in a process of their own.
+"""Block diagrams, and what drawing programs export, come as SVG: rendered to PNG by resvg, in a process of their own.
 
 resvg is one wheel of 1.4 MB (MIT) without any system library. An SVG is a program for a renderer, though, and a foreign one is hostile
 until drawn: measured on version 0.5, a picture of 3 million pixels a side or 300 nested groups end the whole process, and one of
@@ -41,7 +41,10 @@ class RendererMissing(SvgError):  # noqa: N818 - it is a lack, not a fault of th
 
 
 def render_svg(data: bytes) -> bytes:
-    """The picture on white as PNG bytes, its longer side TARGET_SIDE pixels. Raises SvgError, RendererMissing without resvg_py."""
+    """The picture as PNG bytes, transparent where nothing is drawn, its longer side TARGET_SIDE pixels.
+
+    Raises SvgError, RendererMissing without resvg_py.
+    """
     if importlib.util.find_spec("resvg_py") is None:
         raise RendererMissing("pip install resvg_py (requirements.txt has the version), or put a PNG beside the SVG")
     if len(data) > MAX_SVG_BYTES:

@@ -11,6 +11,8 @@ import sys
 
 MEMORY_BYTES = 1 << 30
 CPU_SECONDS = 15
+DOTS_PER_INCH = 96.0
+"""What CSS takes an inch for. resvg_py's own default is 0: every length in mm, cm, in, pt or pc is nothing, and such a picture invalid."""
 
 # A picture inside the picture may name any file of this machine; one that is written out as data may stay.
 _REFERENCE = re.compile(r"""(href\s*=\s*)(["'])\s*(?!#|data:)[^"']*\2""", re.IGNORECASE)
@@ -26,11 +28,11 @@ def main() -> int:
     try:
         text = _REFERENCE.sub(r"\1\2\2", sys.stdin.buffer.read().decode("utf-8-sig"))
         # Given one side alone, resvg keeps the proportions; which side is the longer one is seen on a first, tiny picture.
-        small = resvg_py.svg_to_bytes(svg_string=text, width=64, skip_system_fonts=True)
+        small = resvg_py.svg_to_bytes(svg_string=text, width=64, dpi=DOTS_PER_INCH, skip_system_fonts=True)
         width, height = (int.from_bytes(small[place : place + 4]) for place in (16, 20))
         png = resvg_py.svg_to_bytes(
             svg_string=text,
-            background="white",
+            dpi=DOTS_PER_INCH,
             skip_system_fonts=True,
             font_files=fonts,
             font_family="DejaVu Sans",
