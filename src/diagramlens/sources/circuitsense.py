@@ -19,6 +19,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from diagramlens.records import Diagram
@@ -86,23 +87,22 @@ def read_circuitsense(
     The diagrams come in the order of their paths (q2 before q10), with ids that depend on `name` and the path alone. Raises SourceError
     where `root` is no such tree; the diagrams raise it at their end when more than `max_bad_fraction` of the items are damaged.
     """
-    unreadable: dict[str, str] = {}
-    items, unknown = find_items(root, unreadable)
+    unread: dict[str, ItemError] = {}
+    items, unknown = find_items(root, unread)
     ledger = Ledger(items=len(items))
-    ledger.put_folders_aside(unreadable)
+    ledger.put_folders_aside(unread)
     for path in unknown:
         ledger.note_unknown(path, "its name tells no role")
-    return collect(
-        items, lambda item: _diagram(item, name, domain, ledger), lambda item: str(item.path), ledger, max_bad_fraction
-    )
+    read = partial(_diagram, root=root, name=name, domain=domain, ledger=ledger)
+    return collect(items, read, lambda item: str(item.path), ledger, max_bad_fraction)
 
 
-def find_items(root: Path, unreadable: dict[str, str] | None = None) -> tuple[list[Item], list[str]]:
+def find_items(root: Path, unread: dict[str, ItemError] | None = None) -> tuple[list[Item], list[str]]:
     """The items of a tree in the order of their paths, and the relative paths of files that belong to none.
 
-    Folders that cannot be listed are put into `unreadable` (see files.folders_below). Raises SourceError.
+    Folders that were not looked into are put into `unread` (see files.folders_below). Raises SourceError.
     """
-    unreadable = {} if unreadable is None else unreadable
+    unread = {} if unread is None else unread
     folder_of(root, f"a CircuitSense tree, with {LAYOUT}")
     try:
         entries = [entry.name for entry in root.iterdir()]
@@ -114,13 +114,13 @@ def find_items(root: Path, unreadable: dict[str, str] | None = None) -> tuple[li
     items: list[Item] = []
     unknown: list[str] = []
     for part in parts:
-        for folder, subfolders, names in folders_below(root / part, root, unreadable):
+        for folder, subfolders, names in folders_below(root / part, root, unread):
             found_items, strangers = _items_of(folder, relative(folder, root), names, leaf=not subfolders)
             items += found_items
             unknown += strangers
     if not items:
         raise SourceError(
-            f"{root}: the CircuitSense tree is empty: no item in {', '.join(parts)}; expected {LAYOUT}{not_looked_into(unreadable)}"
+            f"{root}: the CircuitSense tree is empty: no item in {', '.join(parts)}; expected {LAYOUT}{not_looked_into(unread)}"
         )
     return sorted(items, key=lambda item: natural(str(item.path))), sorted(unknown, key=natural)
 
@@ -154,15 +154,15 @@ def _items_of(folder: Path, relative: PurePosixPath, names: list[str], *, leaf: 
     return [Item(relative if single else relative / stem, files) for stem, files in roles.items()], unknown
 
 
-def _diagram(item: Item, name: str, domain: str, ledger: Ledger) -> Diagram:
+def _diagram(item: Item, *, root: Path, name: str, domain: str, ledger: Ledger) -> Diagram:
     """The row of one item. Raises ItemError for an item that cannot be taken."""
-    question = _text(item, "question")
-    answer = _text(item, *ANSWERS)
-    listed = _text(item, "mc") if "mc" in item.files else None
+    question = _text(item, root, "question")
+    answer = _text(item, root, *ANSWERS)
+    listed = _text(item, root, "mc") if "mc" in item.files else None
     truth = Truth()
     if "netlist" in item.files:
-        truth = read_truth(_text(item, "netlist"), printable(item.files["netlist"].name), "lcapy")
-    picture = _picture(item)
+        truth = read_truth(_text(item, root, "netlist"), printable(item.files["netlist"].name), "lcapy")
+    picture = _picture(item, root)
     try:
         asked = [read_question(question, answer, truth, listed=listed, design=item.part == "Design")]
     except ItemError as why:
@@ -190,17 +190,17 @@ def _diagram(item: Item, name: str, domain: str, ledger: Ledger) -> Diagram:
     return diagram
 
 
-def _text(item: Item, *roles: str) -> str:
+def _text(item: Item, root: Path, *roles: str) -> str:
     """The text of the first of these roles that the item has; the last is the one it is expected to have. Raises ItemError."""
     path = next((item.files[role] for role in roles if role in item.files), None)
     what = "answer" if len(roles) > 1 else roles[0]
     if path is None:
         raise ItemError(f"no {what}", f"expected {item.path.name}_{roles[-1]}.txt")
-    return read_text(path, what)
+    return read_text(path, what, root=root)
 
 
-def _picture(item: Item) -> Picture:
+def _picture(item: Item, root: Path) -> Picture:
     path = item.files.get("image") or item.files.get("svg")
     if path is None:
         raise ItemError("no picture", f"expected {item.path.name}_image.png")
-    return read_picture_file(path)
+    return read_picture_file(path, root)

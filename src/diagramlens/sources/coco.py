@@ -17,7 +17,7 @@ from typing import Any
 from diagramlens.records import Diagram
 from diagramlens.sources.boxes import BoxedPicture, LabelledBox, boxed_diagram, numbers_of
 from diagramlens.sources.documents import read_json
-from diagramlens.sources.files import folder_of, inside, natural, printable, read_picture_file
+from diagramlens.sources.files import folder_of, named_file, natural, printable, read_picture_file
 from diagramlens.sources.ledger import Imported, ItemError, Ledger, SourceError, collect
 
 LISTS = ("images", "annotations", "categories")
@@ -30,7 +30,7 @@ def read_coco(
     """Read a COCO file and its pictures in the order of their names. Raises SourceError where the file itself is none of COCO."""
     folder_of(images, "the folder of the pictures that the COCO file names")
     try:
-        content = read_json(document, "images, annotations and categories", MAX_JSON_BYTES)
+        content = read_json(document, "images, annotations and categories", MAX_JSON_BYTES, root=None)
     except ItemError as why:
         raise SourceError(f"{document}: {why}") from None
     missing = [key for key in LISTS if not isinstance(content.get(key), list)]
@@ -97,7 +97,7 @@ def _diagram(
     size = (entry.get("width"), entry.get("height"))
     found = BoxedPicture(
         path=_path_of(entry),
-        picture=read_picture_file(inside(images, entry["file_name"], images)),
+        picture=read_picture_file(named_file(images, entry["file_name"], images), images),
         boxes=tuple(boxes.get(str(entry.get("id")), ())),
         stated_size=None if None in size else size,
     )

@@ -10,9 +10,12 @@ from diagramlens.sources.files import printable, read_text
 from diagramlens.sources.ledger import ItemError
 
 
-def read_json(path: Path, what: str, limit: int) -> dict[str, Any]:
-    """The object of a JSON file of at most `limit` bytes. Raises ItemError, in which `what` names what it should hold."""
-    text = read_text(path, what, limit)
+def read_json(path: Path, what: str, limit: int, *, root: Path | None) -> dict[str, Any]:
+    """The object of a JSON file of at most `limit` bytes; for `root` see read_text.
+
+    Raises ItemError, in which `what` names what the file should hold.
+    """
+    text = read_text(path, what, limit, root=root)
     try:
         content = json.loads(text)
     # Brackets nested by the thousand end Python's stack; whole numbers of more than 4,300 digits are a ValueError.

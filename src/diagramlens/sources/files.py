@@ -3,20 +3,31 @@
 Every reader of this package goes through these functions, so a missing, unreadable, oversized or mis-encoded file is told in the same
 words whatever the data set, and never stops an import by itself: it is an ItemError, counted by its reason. A folder that cannot be
 listed is counted too, by the ledger: nobody can tell how many items it holds.
+
+An import reads nothing but the folder that it was given: neither a path nor a link leads out of it.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from diagramlens.sources.ledger import ItemError, SourceError
 from diagramlens.sources.pictures import DRAWN_SUFFIX, SUFFIXES, Picture, PictureError, read_picture
 from diagramlens.sources.svg import RendererMissing
 
 MAX_TEXT_BYTES = 256 * 1024
+MAX_ENDS = 8  # folders of a foreign path, from its end, that may have come along
+
+_UPLOAD_PREFIX = re.compile(r"[0-9a-f]{4,8}-")
+
+
+class OutsideError(ItemError):
+    """A path that leaves the folder which is imported."""
 
 
 def printable(text: str) -> str:
@@ -34,39 +45,57 @@ def relative(path: Path, root: Path) -> PurePosixPath:
     return PurePosixPath(printable(path.relative_to(root).as_posix()))
 
 
-def folders_below(top: Path, root: Path, unreadable: dict[str, str]) -> Iterator[tuple[Path, list[str], list[str]]]:
+def folders_below(top: Path, root: Path, unread: dict[str, ItemError]) -> Iterator[tuple[Path, list[str], list[str]]]:
     """`top` and every folder below it, with the names of its subfolders and files, as os.walk gives them; prune the former at will.
 
-    A folder that cannot be listed is left out and put into `unreadable`: its path within `root`, and why. Raises SourceError where that
-    is `root` itself.
+    Left out, and put into `unread` by their paths within `root`, are folders that cannot be listed and links to folders (of `top`, a
+    link out of `root`). Raises SourceError where `root` itself cannot be listed.
     """
 
     def note(error: OSError) -> None:
         folder = Path(error.filename)
         if folder == root:
             raise SourceError(f"{root}: the folder cannot be read: {error.strerror}") from None
-        unreadable[str(relative(folder, root))] = error.strerror or type(error).__name__
+        why = error.strerror or type(error).__name__
+        unread[str(relative(folder, root))] = ItemError("folder cannot be read", why)
 
+    try:
+        refuse_links_out(top, root)
+    except ItemError as why:
+        unread[str(relative(top, root))] = why
+        return
     for folder, subfolders, names in os.walk(top, onerror=note):
+        links = [name for name in subfolders if (Path(folder) / name).is_symlink()]
+        for name in links:
+            subfolders.remove(name)
+            unread[str(relative(Path(folder) / name, root))] = _link_to_folder(Path(folder) / name, root)
         yield Path(folder), subfolders, names
 
 
-def files_below(root: Path, unreadable: dict[str, str]) -> list[Path]:
+def _link_to_folder(link: Path, root: Path) -> ItemError:
+    try:
+        refuse_links_out(link, root)
+    except ItemError as why:
+        return why
+    return ItemError("link to a folder", "it is not followed", damage=False)
+
+
+def files_below(root: Path, unread: dict[str, ItemError]) -> list[Path]:
     """All files below a folder in the natural order of their paths; hidden files and folders (a download's records) are left out.
 
-    Folders that cannot be listed are put into `unreadable` (see folders_below). Raises SourceError where that is `root` itself.
+    For `unread`, and what is raised, see folders_below.
     """
     found: list[Path] = []
-    for folder, subfolders, names in folders_below(root, root, unreadable):
+    for folder, subfolders, names in folders_below(root, root, unread):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         found += [folder / name for name in names if not name.startswith(".")]
     return sorted(found, key=lambda path: natural(str(relative(path, root))))
 
 
-def not_looked_into(unreadable: dict[str, str]) -> str:
-    """For the message that something was not found: which folders could not be looked into, if any."""
-    listed = some_of(f"{path} ({why})" for path, why in unreadable.items())
-    return f"; folders that cannot be read: {listed}" if unreadable else ""
+def not_looked_into(unread: Mapping[str, ItemError]) -> str:
+    """For the message that something was not found: which folders were not looked into, if any."""
+    listed = some_of(f"{path} ({why.detail})" for path, why in unread.items())
+    return f"; folders that cannot be read: {listed}" if unread else ""
 
 
 def is_there(path: Path) -> bool:
@@ -97,35 +126,85 @@ def folder_of(path: str | Path, what: str) -> Path:
 def inside(root: Path, parts: str, beside: Path) -> Path:
     """The file that a foreign document names, by a path from the folder `beside`; both kinds of slash are read.
 
-    Raises ItemError for a path that leaves `root`: an import reads nothing but the folder that it was given.
+    Raises OutsideError for a path that leaves `root`. Links are not looked at: what reads the file refuses them.
     """
-    path = Path(os.path.normpath(beside / parts.replace("\\", "/").replace("\0", "")))
-    if not path.is_relative_to(root):
-        raise ItemError("picture outside the folder", f"{printable(parts)[:80]}: only what lies in the folder is read")
+    path = Path(os.path.normpath(Path.cwd() / beside / parts.replace("\\", "/").replace("\0", "")))
+    if not path.is_relative_to(os.path.normpath(Path.cwd() / root)):
+        raise OutsideError(
+            "picture outside the folder", f"{printable(parts)[:80]}: only what lies in the folder is read"
+        )
     return path
 
 
-def read_text(path: Path, what: str, limit: int = MAX_TEXT_BYTES) -> str:
-    """The stripped text of a file of at most `limit` bytes. Raises ItemError, in which `what` names what it should hold."""
-    name = printable(path.name)
+def named_file(root: Path, parts: str, beside: Path) -> Path:
+    """The file that a foreign document names, where it lies in `root`; else the one that the longest end of the path leads to.
+
+    Tools write where a picture lay on the machine of whoever marked it. Label Studio also puts eight hexadecimal digits before the name
+    of what it is given, and some exports write a blank as %20. Where no end leads to a file, the path itself is returned for its reader
+    to tell. Raises OutsideError where that leaves `root`.
+    """
+    for end in _ends(parts):
+        with suppress(OutsideError):
+            candidate = inside(root, end, beside)
+            if is_there(candidate):
+                return candidate
+    return inside(root, parts, beside)
+
+
+def _ends(parts: str) -> Iterator[str]:
+    """A foreign path and its ends, the longest first; each end also with its name as it was before it was given to a tool."""
+    yield parts
+    pieces = [piece for piece in re.split(r"[\\/]+", parts) if piece not in ("", ".", "..")][-MAX_ENDS:]
+    for spelled in (pieces, [unquote(piece) for piece in pieces]):
+        for first in range(len(spelled)):
+            *folders, name = spelled[first:]
+            yield "/".join((*folders, name))
+            yield "/".join((*folders, _UPLOAD_PREFIX.sub("", name)))
+
+
+def refuse_links_out(path: Path, root: Path) -> None:
+    """Raise ItemError where links on the way to `path` lead out of `root`, which may itself be a link."""
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+        raise ItemError(
+            "link out of the folder",
+            f"{printable(path.name)} leads elsewhere; only what lies in the folder is read (cp -rL copies what links lead to)",
+        )
+
+
+def read_text(path: Path, what: str, limit: int = MAX_TEXT_BYTES, *, root: Path | None) -> str:
+    """The stripped text of a file of at most `limit` bytes; for `root`, and what is raised, see read_bytes."""
+    data, name = read_bytes(path, what, limit, root=root), printable(path.name)
     try:
-        if not path.is_file():
-            raise ItemError(f"no {what}", f"{name} is no file, or a link to none")
-        if path.stat().st_size > limit:
-            raise ItemError("text too long", f"{name} is larger than {limit >> 10} KiB")
-        text = path.read_bytes().decode("utf-8-sig").strip()
+        text = data.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         raise ItemError("text is not UTF-8", f"{name}, byte {error.start}") from None
-    except OSError as error:
-        raise ItemError("file cannot be read", f"{name}: {error.strerror}") from None
     if not text:
         raise ItemError(f"no {what}", f"{name} is empty")
     return text
 
 
-def read_picture_file(path: Path) -> Picture:
-    """A picture of any format that is read here, SVG included. Raises ItemError."""
+def read_bytes(path: Path, what: str, limit: int = MAX_TEXT_BYTES, *, root: Path | None) -> bytes:
+    """What a file of at most `limit` bytes below `root` holds; None: one that params.yaml names itself, wherever it lies.
+
+    Raises ItemError, in which `what` names what the file should hold.
+    """
     name = printable(path.name)
+    if root is not None:
+        refuse_links_out(path, root)
+    try:
+        if not path.is_file():
+            raise ItemError(f"no {what}", f"{name} is no file, or a link to none")
+        if path.stat().st_size > limit:
+            raise ItemError("text too long", f"{name} is larger than {limit >> 10} KiB")
+        return path.read_bytes()
+    except OSError as error:
+        raise ItemError("file cannot be read", f"{name}: {error.strerror}") from None
+
+
+def read_picture_file(path: Path, root: Path) -> Picture:
+    """A picture below `root`, of any format that is read here, SVG included. Raises ItemError."""
+    name = printable(path.name)
+    refuse_links_out(path, root)
     try:
         if not path.is_file():
             raise ItemError("no picture", f"{name} is no file, or a link to none")

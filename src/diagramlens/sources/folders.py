@@ -45,13 +45,13 @@ def read_folder(
     A picture without a netlist waits: nothing can be asked of it. Raises SourceError where there is no picture at all.
     """
     folder_of(root, LAYOUT)
-    unreadable: dict[str, str] = {}
-    files = files_below(root, unreadable)
+    unread: dict[str, ItemError] = {}
+    files = files_below(root, unread)
     pictures = [path for path in files if is_picture(path)]
     if not pictures:
-        raise SourceError(f"{root}: no picture in it; expected {LAYOUT}{not_looked_into(unreadable)}")
+        raise SourceError(f"{root}: no picture in it; expected {LAYOUT}{not_looked_into(unread)}")
     ledger = Ledger(items=len(pictures))
-    ledger.put_folders_aside(unreadable)
+    ledger.put_folders_aside(unread)
     stems = {path.with_suffix("") for path in pictures}
     for path in files:
         if not is_picture(path) and path.with_suffix("") not in stems:
@@ -65,8 +65,8 @@ def _diagram(path: Path, *, root: Path, name: str, domain: str, convention: Conv
     netlist = next((candidate for candidate in beside if is_there(candidate)), None)
     if netlist is None:
         raise ItemError("no netlist beside the picture", f"expected {printable(path.stem)}.cir", damage=False)
-    truth = read_truth(read_text(netlist, "netlist"), printable(netlist.name), convention)
-    picture = read_picture_file(path)
+    truth = read_truth(read_text(netlist, "netlist", root=root), printable(netlist.name), convention)
+    picture = read_picture_file(path, root)
     where = str(relative(path, root))
     diagram = Diagram(
         id=f"{name}-" + hashlib.blake2b(where.encode(), digest_size=8).hexdigest(),

@@ -20,11 +20,12 @@ from diagramlens.records import Diagram
 from diagramlens.sources.boxes import BoxedPicture, LabelledBox, boxed_diagram, numbers_of
 from diagramlens.sources.documents import read_json
 from diagramlens.sources.files import (
+    OutsideError,
     files_below,
     folder_of,
-    inside,
     is_picture,
     is_there,
+    named_file,
     not_looked_into,
     read_picture_file,
     relative,
@@ -45,13 +46,13 @@ def read_labelme(
     Raises SourceError where there is no such file; the diagrams raise it at their end when too many are damaged.
     """
     folder_of(root, LAYOUT)
-    unreadable: dict[str, str] = {}
-    files = files_below(root, unreadable)
+    unread: dict[str, ItemError] = {}
+    files = files_below(root, unread)
     documents = [path for path in files if path.suffix.lower() == ".json"]
     if not documents:
-        raise SourceError(f"{root}: no JSON file in it; expected {LAYOUT}{not_looked_into(unreadable)}")
+        raise SourceError(f"{root}: no JSON file in it; expected {LAYOUT}{not_looked_into(unread)}")
     ledger = Ledger(items=len(documents))
-    ledger.put_folders_aside(unreadable)
+    ledger.put_folders_aside(unread)
     marked = {path.with_suffix("") for path in documents}
     for path in files:
         if is_picture(path) and path.with_suffix("") not in marked:
@@ -61,7 +62,7 @@ def read_labelme(
 
 
 def _diagram(path: Path, *, root: Path, name: str, domain: str, ask_counts: bool, ledger: Ledger) -> Diagram:
-    content = read_json(path, "shapes", MAX_JSON_BYTES)
+    content = read_json(path, "shapes", MAX_JSON_BYTES, root=root)
     where = str(relative(path, root))
     shapes = content.get("shapes")
     if not isinstance(shapes, list):
@@ -112,16 +113,16 @@ def _picture(path: Path, content: Mapping[str, Any], root: Path) -> Picture:
     escape: ItemError | None = None
     if isinstance(named, str) and named:
         try:
-            candidate = inside(root, named, path.parent)
-        except ItemError as why:
+            candidate = named_file(root, named, path.parent)
+        except OutsideError as why:
             # LabelMe writes where the picture lay on the machine of whoever marked it; it may lie beside the JSON file now.
             escape = why
         else:
             if is_there(candidate):
-                return read_picture_file(candidate)
+                return read_picture_file(candidate, root)
     beside = [file for file in sorted(path.parent.glob(f"{_literally(path.stem)}.*")) if is_picture(file)]
     if beside:
-        return read_picture_file(beside[0])
+        return read_picture_file(beside[0], root)
     carried = content.get("imageData")
     if isinstance(carried, str) and carried:
         return _carried(carried)

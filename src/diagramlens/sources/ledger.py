@@ -91,11 +91,11 @@ class Ledger:
             if len(self.damage) < EXAMPLES_PER_REASON:
                 self.damage.append(f"{path} ({why})")
 
-    def put_folders_aside(self, unreadable: Mapping[str, str]) -> None:
-        """Count folders that cannot be listed, by path and why: each as one damaged item more, whatever it may hold."""
-        for path, why in sorted(unreadable.items()):
+    def put_folders_aside(self, unread: Mapping[str, ItemError]) -> None:
+        """Count folders that were not looked into, by path and why: each as one item more, whatever it may hold."""
+        for path, why in sorted(unread.items()):
             self.items += 1
-            self.put_aside(path, ItemError("folder cannot be read", why))
+            self.put_aside(path, why)
 
     @property
     def read(self) -> int:

@@ -146,7 +146,7 @@ def _diagram(row: Row, table: _Table) -> Diagram:
     table.seen.add(digest.digest())
     given = {role: row.cells[column].strip() for role, column in _optional(columns) if row.cells[column].strip()}
     truth = read_truth(given["truth"], f"the column {columns.truth}", table.convention) if "truth" in given else Truth()
-    picture = read_picture_file(inside(table.images, cells[0], table.images))
+    picture = read_picture_file(inside(table.images, cells[0], table.images), table.images)
     asked = _question(row, given, truth, ledger)
     for found in asked:
         truth = found.truth or truth
