@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from diagramlens.domains.circuits.netlist import parse_netlist
+from diagramlens.grading.quantities import parse_quantity
 from diagramlens.records import Diagram
 from diagramlens.sources.folders import read_folder
 from diagramlens.sources.ledger import SourceError
@@ -93,6 +94,33 @@ def test_questions_with_answers_come_along_with_or_without_a_netlist(tmp_path: P
     assert kinds == [["transfer"], ["count"], []]
     assert metrics["golds"] == {"confirmed": 1, "unchecked": 1}
     assert metrics["set_aside_by_reason"] == {"nothing to ask": 1, "nothing to ask (no grader for open questions)": 1}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["2.2 V", "2,2 V", "1 000 V", "1,000 V", "5,5 V", "10³ V", "10^3 V", "1/3 V", "-0,5 mV", "1.000,5 V",
+     "2 V or 3 V", "5 V ± 1 V", "<5 V"],
+)  # fmt: skip
+def test_a_number_is_read_as_its_grader_reads_it_or_its_row_waits(tmp_path: Path, answer: str) -> None:
+    rows = [("p0.png", "What is the voltage across R1?", answer), ("p1.png", "How many resistors?", "2")]
+    columns = Columns(image="image_path", question="question", answer="answer")
+    diagrams, metrics = take(
+        write_table(tmp_path, *rows, header=("image_path", "question", "answer")), columns, max_bad_fraction=0.0
+    )
+    assert metrics["taken"] + metrics["set_aside"] == 2
+    for diagram in diagrams[:-1]:
+        (question,) = json.loads(diagram.questions)
+        read = parse_quantity(answer)
+        assert question["gold"] == {"value": str(read.value), "unit": read.unit}
+
+
+@pytest.mark.parametrize("answer", ["1k", "2.2k", "4k7", "10meg", "2,2", "1 000", "5 kΩ"])
+def test_a_number_with_a_prefix_is_no_formula_of_names(tmp_path: Path, answer: str) -> None:
+    rows = [("p0.png", "What is the input impedance?", answer), ("p1.png", "What is the input impedance?", "R1+R2")]
+    columns = Columns(image="image_path", question="question", answer="answer")
+    diagrams, metrics = take(write_table(tmp_path, *rows, header=("image_path", "question", "answer")), columns)
+    assert [diagram.source for diagram in diagrams] == ["table/p1.png"]
+    assert metrics["set_aside_by_reason"] == {"nothing to ask (impedance gold is no expression)": 1}
 
 
 def test_ids_do_not_change_when_rows_are_added_or_moved(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ _NODE_VOLTAGE = re.compile(r"V_?n?_?(\w+)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _FUNCTION = re.compile(r"\b([A-Za-z_]\w*)\s*\(\s*s\s*\)")
 _MATHEMATICAL = re.compile(r"exp|log|ln|sqrt|Abs|re|im|arg|sign|Heaviside|DiracDelta|gamma|erf|a?(?:sin|cos|tan)h?")
+# Two things side by side, and a number with a prefix (`1k`, `4k7`): both would be read as products.
+_NO_FORMULA = re.compile(r"\w\(|\)\w|\)\(|(?<!\w)[0-9][0-9.]*(?:meg|[fpnumkKMGTR])[0-9]*(?!\w)")
 _KIND_OF_UNIT = {"V": "voltage", "A": "current", "W": "power"}
 _KIND_OF_WORDS = {
     "Hz": ("cutoff", re.compile(r"\bcut-?\s?off|\bcorner frequency|3\s?-?dB", re.IGNORECASE)),
@@ -230,7 +232,7 @@ def _right_hand_side(kind: str, answer: str, names: Sequence[str]) -> tuple[str,
     functions = _functions_in(text, reason, of_blocks=kind == "transfer" and not names)
     text = _FUNCTION.sub(r"\1", text) if functions else text
     compact = re.sub(r"\s*([-+*/^()])\s*", r"\1", text)
-    if not names and (not re.fullmatch(r"[\w.+\-*/^()]+", compact) or re.search(r"\w\(|\)\w|\)\(", compact)):
+    if not names and (not re.fullmatch(r"[\w.+\-*/^()]+", compact) or _NO_FORMULA.search(compact)):
         # Without a netlist the names are the answer's own words, and any sentence would be read as the product of its words.
         raise ItemError(
             reason, f"{text[:60]}: without a netlist, only names, numbers and + - * / ^ ( ) are read", damage=False
