@@ -17,9 +17,10 @@ from PIL import Image
 from diagramlens.grading.answers import grade
 from diagramlens.records import Diagram
 from diagramlens.sources.coco import read_coco
-from diagramlens.sources.counting import count_questions
+from diagramlens.sources.counting import count_questions, doubts_about
 from diagramlens.sources.labelme import read_labelme
 from diagramlens.sources.ledger import SourceError
+from diagramlens.sources.vocabulary import symbol_of
 
 SAMPLE = Path(__file__).parent / "ci2n_sample"
 
@@ -85,7 +86,9 @@ def test_counts_are_asked_of_what_is_there_and_of_one_kind_that_is_not() -> None
 
 
 def test_a_transistor_with_its_bulk_counts_and_a_doubtful_symbol_ends_the_counting_of_its_kind() -> None:
-    asked = count_questions("id", ["nmos", "nmos-bulk", "nmos-cross", "R", "resistor2_3", "port"])
+    labels = ("nmos", "nmos-bulk", "nmos-cross", "R", "resistor2_3", "port")
+    symbols = [symbol_of(label) for label in labels]
+    asked = count_questions("id", symbols, doubts_about(symbols, []))
     prompts = {question["prompt"].split(" does ")[0]: question["answer"] for question in asked}
     assert prompts["How many NMOS transistors"] == "3"
     assert "How many resistors" not in prompts and len(prompts) == 2
@@ -127,7 +130,7 @@ def test_boxes_are_put_upright_and_cut_at_the_edge_and_circles_and_polygons_are_
         ("gnd 1", "ground", [10, 5, 31, 21], "ground"),
         ("Voltage Source 1", "V", [0, 0, 40, 30], "voltage source"),
         ("lamp_2 1", "lamp_2", [15, 10, 25, 20], "lamp 2"),
-        ("C 1", "C", [1, 2, 9, 12], "C"),
+        ("C 1", "C", [1, 2, 9, 12], "capacitor"),
     ]
 
 
@@ -218,7 +221,12 @@ def test_a_folder_without_a_json_file_is_refused(tmp_path: Path) -> None:
 def coco(**change: Any) -> dict[str, Any]:
     content = {
         "images": [{"id": 1, "file_name": "a.png", "width": 40, "height": 30}, {"id": 2, "file_name": "b.png"}],
-        "categories": [{"id": 7, "name": "resistor"}, {"id": 8, "name": "relay"}],
+        "categories": [
+            {"id": 7, "name": "resistor"},
+            {"id": 8, "name": "relay"},
+            {"id": 9, "name": "lamp"},
+            {"id": 10, "name": "capacitor"},
+        ],
         "annotations": [
             {"image_id": 1, "category_id": 7, "bbox": [2.5, 3, 10, 5]},
             {"image_id": 1, "category_id": 7, "bbox": [20, 3, 10, 5]},

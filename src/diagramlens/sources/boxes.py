@@ -1,7 +1,6 @@
 """Boxes that people drew around the symbols of foreign pictures, as objects of a diagram.
 
-Kinds take this project's names where the label says plainly what the symbol is, and keep the label otherwise. The tables were made from
-the labels of CI2N (2,269 schematics, looked at symbol by symbol) and the everyday spellings of the same words.
+Kinds take this project's names where the label says plainly what the symbol is, and keep the label otherwise (vocabulary.py).
 """
 
 from __future__ import annotations
@@ -9,58 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from diagramlens.domains.circuits.objects import DESCRIPTIONS
 from diagramlens.records import Diagram
-from diagramlens.sources.counting import count_questions
+from diagramlens.sources.counting import COUNTED, count_questions, doubts_about
 from diagramlens.sources.ledger import IMPORTED_STYLE, NO_LEVEL, ItemError, Ledger
 from diagramlens.sources.pictures import Picture
+from diagramlens.sources.vocabulary import Symbol, symbol_of
 
-KINDS = {
-    "resistor": "R",
-    "resistor2": "R",  # CI2N: the European box
-    "capacitor": "C",
-    "inductor": "L",
-    "voltage": "V",
-    "voltage-source": "V",
-    "voltage-lines": "V",  # CI2N: a battery
-    "battery": "V",
-    "current": "I",
-    "current-source": "I",
-    "gnd": "ground",
-    "ground": "ground",
-    "port": "port",
-    "vdd": "rail",
-    "vcc": "rail",
-    "npn": "npn",
-    "pnp": "pnp",
-    "nmos": "nmos",
-    "pmos": "pmos",
-    "opamp": "opamp",
-    "op-amp": "opamp",
-    "single-end-amp": "opamp",  # CI2N: a triangle with two inputs and one output
-}
-# Kinds that keep their label, as CI2N spells them: what they are called in English, in Chinese. Left out is `capacitor-3`: the symbol that
-# is so called is a ground.
-OTHER_DESCRIPTIONS = {
-    "switch": ("switch", "开关"),
-    "diode": ("diode", "二极管"),
-    "antenna": ("antenna", "天线"),
-    "cross-line-curved": ("crossing of two wires that are not joined", "不相连的导线交叉"),
-    "nmos-bulk": ("NMOS transistor with its bulk drawn", "画出衬底的NMOS晶体管"),
-    "pmos-bulk": ("PMOS transistor with its bulk drawn", "画出衬底的PMOS晶体管"),
-    "nmos-cross": ("NMOS transistor with a wire across it", "有导线穿过的NMOS晶体管"),
-    "pmos-cross": ("PMOS transistor with a wire across it", "有导线穿过的PMOS晶体管"),
-    "npn-cross": ("NPN transistor with a wire across it", "有导线穿过的NPN晶体管"),
-    "pnp-cross": ("PNP transistor with a wire across it", "有导线穿过的PNP晶体管"),
-    "single-input-single-end-amp": ("amplifier with one input and one output", "单输入单端输出放大器"),
-    "diff-amp": ("differential amplifier", "差分放大器"),
-    "resistor2-3": ("resistor, fixed or adjustable", "固定或可调电阻"),
-    "inductor-3": ("inductor or transformer winding", "电感或变压器绕组"),
-}
 MAX_LABEL = 80
 
 
@@ -73,13 +30,24 @@ class LabelledBox:
 
 
 @dataclass(frozen=True)
+class Unboxed:
+    """What somebody marked in a picture that has no usable box, with its label as far as it can be read, and why."""
+
+    label: str
+    why: ItemError
+
+
+@dataclass(frozen=True)
 class BoxedPicture:
-    """A picture with its boxes; `path` identifies it within the data set, `stated_size` is what the boxes were drawn for, if known."""
+    """A picture with what is marked in it; `path` identifies it within the data set, `stated_size` is what the boxes were drawn for, if
+    known, and `looked_for` are the kinds of parts that would have been marked if there were any.
+    """
 
     path: str
     picture: Picture
-    boxes: tuple[LabelledBox, ...]
+    marked: tuple[LabelledBox | Unboxed, ...]
     stated_size: tuple[object, object] | None = None
+    looked_for: Collection[str] = tuple(COUNTED)
 
 
 def boxed_diagram(found: BoxedPicture, *, name: str, domain: str, ask_counts: bool, ledger: Ledger) -> Diagram:
@@ -91,14 +59,17 @@ def boxed_diagram(found: BoxedPicture, *, name: str, domain: str, ask_counts: bo
     if found.stated_size is not None and found.stated_size != picture.size:
         stated, real = (f"{width}×{height}" for width, height in (found.stated_size, picture.size))
         raise ItemError("boxes are for another size", f"drawn for {stated} pixels, the picture has {real}")
-    objects = _objects(found, ledger)
+    objects, symbols, lost = _objects(found, ledger)
     if not objects:
         raise ItemError("no boxes", "nothing in the picture is marked", damage=False)
-    kinds = [str(item["kind"]) for item in objects]
     identity = f"{name}-{hashlib.blake2b(found.path.encode(), digest_size=8).hexdigest()}"
-    questions = count_questions(identity, kinds) if ask_counts else []
+    questions = []
+    if ask_counts:
+        doubts = doubts_about(symbols, lost)
+        ledger.withhold_counts(found.path, {doubt.reason: doubt.label for doubt in doubts})
+        questions = count_questions(identity, symbols, doubts, found.looked_for)
     ledger.questions.update(str(question["kind"]) for question in questions)
-    ledger.objects.update(kinds)
+    ledger.objects.update(symbol.kind for symbol in symbols)
     diagram = Diagram(
         id=identity,
         group=picture.digest,
@@ -115,44 +86,45 @@ def boxed_diagram(found: BoxedPicture, *, name: str, domain: str, ask_counts: bo
     return diagram
 
 
-def _objects(found: BoxedPicture, ledger: Ledger) -> list[dict[str, object]]:
-    """The boxes as `{"name", "kind", "box", "description"}`, in their order, cut at the edges of the picture."""
-    width, height = found.picture.size
+def _objects(found: BoxedPicture, ledger: Ledger) -> tuple[list[dict[str, object]], list[Symbol], list[Symbol]]:
+    """The boxes as `{"name", "kind", "box", "description"}` in their order, their symbols, and those of what is set aside."""
     objects: list[dict[str, object]] = []
+    symbols: list[Symbol] = []
+    lost: list[Symbol] = []
     numbers: Counter[str] = Counter()
-    for marked in found.boxes:
+    seen: set[tuple[str, ...]] = set()
+    for marked in found.marked:
         label = " ".join(marked.label.split())
-        if not 0 < len(label) <= MAX_LABEL:
-            ledger.put_object_aside(found.path, "box without a label", f"a label has 1 to {MAX_LABEL} characters")
+        symbol = symbol_of(label[:MAX_LABEL])
+        try:
+            box = _box(marked, label, found.picture.size)
+            if (label, *map(str, box)) in seen:
+                raise ItemError("box is repeated", f"{label}: {box} is marked twice")
+        except ItemError as why:
+            ledger.put_object_aside(found.path, why.reason, why.detail)
+            lost.append(symbol)
             continue
-        if not all(math.isfinite(value) for value in marked.corners):
-            ledger.put_object_aside(found.path, "box is none", f"{label}: its corners are {marked.corners}")
-            continue
-        xs, ys = sorted(marked.corners[0::2]), sorted(marked.corners[1::2])
-        box = [
-            max(0, math.floor(xs[0])),
-            max(0, math.floor(ys[0])),
-            min(width, math.ceil(xs[1])),
-            min(height, math.ceil(ys[1])),
-        ]
-        if box[0] >= box[2] or box[1] >= box[3]:
-            ledger.put_object_aside(found.path, "box is none", f"{label}: {marked.corners} has no area in the picture")
-            continue
+        seen.add((label, *map(str, box)))
         numbers[label] += 1
-        objects.append({"name": f"{label} {numbers[label]}", "box": box, **_kind(label)})
-    return objects
+        described = {"description": symbol.english, "description_zh": symbol.chinese}
+        objects.append({"name": f"{label} {numbers[label]}", "box": box, "kind": symbol.kind, **described})
+        symbols.append(symbol)
+    return objects, symbols, lost
 
 
-def _kind(label: str) -> dict[str, object]:
-    """The kind, and what it is called in English and in Chinese: by its own label in both where nobody knows what that means."""
-    spelled = re.sub(r"[\s_]+", "-", label.lower())
-    kind = KINDS.get(spelled)
-    if kind is not None:
-        english, chinese = DESCRIPTIONS[kind]
-    else:
-        kind, words = label, re.sub(r"[-_]+", " ", label)
-        english, chinese = OTHER_DESCRIPTIONS.get(spelled, (words, words))
-    return {"kind": kind, "description": english, "description_zh": chinese}
+def _box(marked: LabelledBox | Unboxed, label: str, size: tuple[int, int]) -> list[int]:
+    """The box in whole pixels, cut at the edges of the picture. Raises ItemError."""
+    if isinstance(marked, Unboxed):
+        raise marked.why
+    if not 0 < len(label) <= MAX_LABEL:
+        raise ItemError("box without a label", f"a label has 1 to {MAX_LABEL} characters")
+    if not all(math.isfinite(value) for value in marked.corners):
+        raise ItemError("box is none", f"{label}: its corners are {marked.corners}")
+    (x0, x1), (y0, y1) = sorted(marked.corners[0::2]), sorted(marked.corners[1::2])
+    box = [max(0, math.floor(x0)), max(0, math.floor(y0)), min(size[0], math.ceil(x1)), min(size[1], math.ceil(y1))]
+    if box[0] >= box[2] or box[1] >= box[3]:
+        raise ItemError("box is none", f"{label}: {marked.corners} has no area in the picture")
+    return box
 
 
 def numbers_of(values: object, count: int) -> tuple[float, ...]:

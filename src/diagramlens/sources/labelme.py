@@ -4,6 +4,7 @@
     1000.png
 
 The picture is the file that `imagePath` names, else one called like the JSON file, else what the JSON carries itself (`imageData`).
+Shapes of one label and one `group_id` are one object: a symbol that was marked piece by piece.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from diagramlens.records import Diagram
-from diagramlens.sources.boxes import BoxedPicture, LabelledBox, boxed_diagram, numbers_of
+from diagramlens.sources.boxes import BoxedPicture, LabelledBox, Unboxed, boxed_diagram, numbers_of
 from diagramlens.sources.documents import read_json
 from diagramlens.sources.files import (
     OutsideError,
@@ -70,7 +71,7 @@ def _diagram(path: Path, *, root: Path, name: str, domain: str, ask_counts: bool
     found = BoxedPicture(
         path=where,
         picture=_picture(path, content, root),
-        boxes=tuple(_boxes(shapes, where, ledger)),
+        marked=_marked(shapes),
         stated_size=_stated_size(content),
     )
     return boxed_diagram(found, name=name, domain=domain, ask_counts=ask_counts, ledger=ledger)
@@ -81,17 +82,34 @@ def _stated_size(content: Mapping[str, Any]) -> tuple[object, object] | None:
     return None if width is None or height is None else (width, height)
 
 
-def _boxes(shapes: list[Any], where: str, ledger: Ledger) -> Iterator[LabelledBox]:
-    """The shapes as boxes; a shape that has none is counted."""
-    for shape in shapes:
+# Shapes that enclose what they mark: their points are corners of it, whatever their number. Of a `mask` they are those of its rectangle.
+ENCLOSING = ("rectangle", "polygon", "mask", "oriented_rectangle", "rotation", "quadrilateral")
+
+
+def _marked(shapes: list[Any]) -> tuple[LabelledBox | Unboxed, ...]:
+    """The shapes as boxes, those of one object as one, in the order in which the objects begin."""
+    objects: dict[object, LabelledBox | Unboxed] = {}
+    for number, shape in enumerate(shapes):
         try:
-            yield _box(shape)
+            box = _box(shape)
         except ItemError as why:
-            ledger.put_object_aside(where, why.reason, why.detail)
+            label = shape.get("label") if isinstance(shape, dict) else None
+            objects[number, "unboxed"] = Unboxed(label if isinstance(label, str) else "", why)
+            continue
+        group = shape.get("group_id")
+        key = (box.label, "group", str(group)) if isinstance(group, int | str) else (number,)
+        earlier = objects.get(key)
+        objects[key] = box if not isinstance(earlier, LabelledBox) else _around(earlier, box)
+    return tuple(objects.values())
+
+
+def _around(one: LabelledBox, other: LabelledBox) -> LabelledBox:
+    xs, ys = (sorted(one.corners[axis::2] + other.corners[axis::2]) for axis in (0, 1))
+    return LabelledBox(one.label, (xs[0], ys[0], xs[-1], ys[-1]))
 
 
 def _box(shape: Any) -> LabelledBox:
-    """The box around a rectangle, a polygon or a circle (given by its centre and a point on it). Raises ItemError."""
+    """The box around a shape that encloses something; of a circle its centre and a point on it are given. Raises ItemError."""
     if not isinstance(shape, dict) or not isinstance(shape.get("label"), str):
         raise ItemError("box without a label", str(shape)[:60])
     points = shape.get("points")
@@ -102,7 +120,7 @@ def _box(shape: Any) -> LabelledBox:
     if kind == "circle":
         (x, y), radius = corners[0], math.dist(corners[0], corners[1])
         return LabelledBox(shape["label"], (x - radius, y - radius, x + radius, y + radius))
-    if kind not in ("rectangle", "polygon"):
+    if kind not in ENCLOSING:
         raise ItemError("shape has no box", f"{shape['label'][:40]}: {str(kind)[:20]}")
     xs, ys = zip(*corners, strict=True)
     return LabelledBox(shape["label"], (min(xs), min(ys), max(xs), max(ys)))
@@ -115,7 +133,6 @@ def _picture(path: Path, content: Mapping[str, Any], root: Path) -> Picture:
         try:
             candidate = named_file(root, named, path.parent)
         except OutsideError as why:
-            # LabelMe writes where the picture lay on the machine of whoever marked it; it may lie beside the JSON file now.
             escape = why
         else:
             if is_there(candidate):

@@ -47,6 +47,8 @@ class Ledger:
     questions_set_aside: Counter[str] = field(default_factory=Counter)
     objects: Counter[str] = field(default_factory=Counter)
     objects_set_aside: Counter[str] = field(default_factory=Counter)
+    counts_withheld: Counter[str] = field(default_factory=Counter)
+    pictures_withheld: int = 0
     unknown_files: int = 0
     damaged: int = 0
     groups: set[str] = field(default_factory=set)
@@ -74,6 +76,13 @@ class Ledger:
         """Count a box that is not taken, of an item that is."""
         self.objects_set_aside[reason] += 1
         self.note(reason, path, detail)
+
+    def withhold_counts(self, path: str, labels: Mapping[str, str]) -> None:
+        """Count a picture of which some kinds of parts, or all, are not counted, once for each reason; `labels` has a label for each."""
+        self.pictures_withheld += bool(labels)
+        for reason, label in labels.items():
+            self.counts_withheld[reason] += 1
+            self.note(f"not counted, {reason}", path, label)
 
     def take(self, diagram: Diagram, part: str, digest: str) -> None:
         """Count one item that is taken; `part` says where in the data set it lies, `digest` is that of its picture."""
@@ -136,6 +145,8 @@ class Ledger:
             "objects_by_kind": dict(sorted(self.objects.items())),
             "objects_set_aside": sum(self.objects_set_aside.values()),
             "objects_set_aside_by_reason": dict(sorted(self.objects_set_aside.items())),
+            "counts_withheld": self.pictures_withheld,
+            "counts_withheld_by_reason": dict(sorted(self.counts_withheld.items())),
             "unknown_files": self.unknown_files,
             "examples": [example for _, examples in sorted(self.examples.items()) for example in examples],
         }
