@@ -154,6 +154,12 @@ def test_pictures_of_which_nobody_can_tell_whose_the_boxes_are_are_set_aside(
     assert diagram.source == "boxes/c.png" and metrics["set_aside_by_reason"] == {reason: 2}
 
 
+def test_a_name_without_end_is_told_in_a_line_that_has_one(tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "y" * 5000}, {"id": 3, "file_name": "x/" * 5000}]
+    _, metrics = take_coco(tmp_path, box(0, 0), names=("resistor",), images=images)
+    assert metrics["set_aside"] == 2 and max(map(len, metrics["examples"])) < 700
+
+
 # --- LabelMe --------------------------------------------------------------------------------------------------------------------------
 
 
@@ -167,8 +173,8 @@ def test_a_mask_is_boxed_by_its_points_and_a_line_ends_the_counting_of_its_kind(
     assert shown(diagram) == {"resistors": 2}
 
 
-@pytest.mark.parametrize("kind", ["polygon", "oriented_rectangle", "rectangle"])
-def test_every_shape_that_encloses_something_is_boxed(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["polygon", "oriented_rectangle", "rectangle", None])
+def test_every_shape_that_encloses_something_is_boxed(tmp_path: Path, kind: Any) -> None:
     diagram, _ = take_shapes(tmp_path, shape(points=((10, 20), (20, 10), (40, 30), (30, 40)), kind=kind))
     assert json.loads(diagram.objects)[0]["box"] == [10, 10, 40, 40] and shown(diagram) == {"resistors": 1}
 

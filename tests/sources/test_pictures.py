@@ -116,6 +116,7 @@ CLEAR = np.where(SAMPLES < 65535, 65535, 0)
 def test_16_bits_are_scaled_to_8(data: bytes) -> None:
     with Image.open(io.BytesIO(decode_picture(data).png)) as image:
         assert [image.convert("L").getpixel((20, row)) for row in (0, 10, 20)] == [255, 32, 128]
+    assert decode_picture(data).png[24] == 8
 
 
 # --- Transparency, and pictures that show nothing -------------------------------------------------------------------------------------

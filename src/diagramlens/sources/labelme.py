@@ -24,9 +24,9 @@ from diagramlens.sources.files import (
     OutsideError,
     files_below,
     folder_of,
+    inside,
     is_picture,
     is_there,
-    named_file,
     not_looked_into,
     read_picture_file,
     relative,
@@ -116,7 +116,7 @@ def _box(shape: Any) -> LabelledBox:
     if not isinstance(points, list) or len(points) < 2:
         raise ItemError("box is none", f"{shape['label'][:40]}: expected at least two points")
     corners = [numbers_of(point, 2) for point in points]
-    kind = shape.get("shape_type", "rectangle")
+    kind = shape.get("shape_type") or "rectangle"
     if kind == "circle":
         (x, y), radius = corners[0], math.dist(corners[0], corners[1])
         return LabelledBox(shape["label"], (x - radius, y - radius, x + radius, y + radius))
@@ -131,8 +131,9 @@ def _picture(path: Path, content: Mapping[str, Any], root: Path) -> Picture:
     escape: ItemError | None = None
     if isinstance(named, str) and named:
         try:
-            candidate = named_file(root, named, path.parent)
+            candidate = inside(root, named, path.parent)
         except OutsideError as why:
+            # LabelMe writes where the picture lay on the machine of whoever marked it; it may lie beside the JSON file now.
             escape = why
         else:
             if is_there(candidate):

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from diagramlens.records import Diagram, DiagramLensError
 
 EXAMPLES_PER_REASON = 3
+MAX_REMARK = 300
 IMPORTED_STYLE = "imported"
 NO_LEVEL = -1
 """The level of a diagram whose data set names none."""
@@ -60,7 +61,7 @@ class Ledger:
         """Remember the first examples of a reason: "reason: path: detail"."""
         known = self.examples.setdefault(reason, [])
         if len(known) < EXAMPLES_PER_REASON:
-            known.append(f"{reason}: {path}: {' '.join(detail.split())}")
+            known.append(f"{reason}: {_short(path)}: {_short(' '.join(detail.split()))}")
 
     def note_unknown(self, path: str, detail: str) -> None:
         """Count a file that belongs to no item."""
@@ -98,7 +99,7 @@ class Ledger:
         if why.damage:
             self.damaged += 1
             if len(self.damage) < EXAMPLES_PER_REASON:
-                self.damage.append(f"{path} ({why})")
+                self.damage.append(f"{_short(path)} ({_short(str(why))})")
 
     def put_folders_aside(self, unread: Mapping[str, ItemError]) -> None:
         """Count folders that were not looked into, by path and why: each as one item more, whatever it may hold."""
@@ -150,6 +151,11 @@ class Ledger:
             "unknown_files": self.unknown_files,
             "examples": [example for _, examples in sorted(self.examples.items()) for example in examples],
         }
+
+
+def _short(text: str) -> str:
+    """A foreign name or remark as it may stand in a message: where it is long, its beginning and its end."""
+    return text if len(text) <= MAX_REMARK else f"{text[: MAX_REMARK // 2]}…{text[-MAX_REMARK // 2 :]}"
 
 
 @dataclass(frozen=True)

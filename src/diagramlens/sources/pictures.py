@@ -97,7 +97,7 @@ def decode_picture(data: bytes) -> Picture:
                 if _is_blank(pixels):
                     raise PictureError("blank: all of its pixels have one colour")
                 keep = image.format == "PNG" and opaque is upright and getattr(image, "n_frames", 1) == 1
-                keep = keep and image.getexif().get(_ORIENTATION, 1) == 1
+                keep = keep and image.getexif().get(_ORIENTATION, 1) == 1 and data[_PNG_DEPTH] <= 8
                 return Picture(data if keep else _png(opaque), _digest(pixels), opaque.size)
         except PictureError:
             raise
@@ -110,6 +110,7 @@ def decode_picture(data: bytes) -> Picture:
 
 
 _ORIENTATION = 0x0112
+_PNG_DEPTH = 24  # where a PNG's header says how many bits a sample has
 
 
 # Greys on which a transparent picture is laid: the paper that it was most likely drawn for first, then those that show white lines, and
