@@ -88,7 +88,7 @@ def test_counts_are_asked_of_what_is_there_and_of_one_kind_that_is_not() -> None
 def test_a_transistor_with_its_bulk_counts_and_a_doubtful_symbol_ends_the_counting_of_its_kind() -> None:
     labels = ("nmos", "nmos-bulk", "nmos-cross", "R", "resistor2_3", "port")
     symbols = [symbol_of(label) for label in labels]
-    asked = count_questions("id", symbols, doubts_about(symbols, []))
+    asked = count_questions("id", symbols, doubts_about(symbols))
     prompts = {question["prompt"].split(" does ")[0]: question["answer"] for question in asked}
     assert prompts["How many NMOS transistors"] == "3"
     assert "How many resistors" not in prompts and len(prompts) == 2

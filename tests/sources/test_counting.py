@@ -114,6 +114,21 @@ def test_where_an_object_is_set_aside_its_kind_is_not_counted_and_others_are(
     assert metrics["counts_withheld_by_reason"] == {"object set aside": 1}
 
 
+@pytest.mark.parametrize("apart", [0, 1, 2])
+def test_where_one_place_has_two_labels_neither_is_counted(tmp_path: Path, apart: int) -> None:
+    twice = box(0, 1, bbox=[5 + apart, 5, 10, 10 + apart])
+    names = ("npn", "pnp", "inductor")
+    (diagram,), metrics = take_coco(tmp_path, box(0, 0), twice, box(2, 2), names=names)
+    assert counts_of(diagram) == {"inductors": 1} and len(json.loads(diagram.objects)) == 3
+    assert metrics["counts_withheld_by_reason"] == {"two labels in one place": 1}
+
+
+def test_neighbours_are_counted_however_close_they_are(tmp_path: Path) -> None:
+    marks = [box(0, 0), box(0, 0, bbox=[15, 5, 10, 10]), box(0, 0, bbox=[5, 9, 10, 10])]
+    (diagram,), _ = take_coco(tmp_path, *marks, names=("resistor",))
+    assert counts_of(diagram) == {"resistors": 3}
+
+
 def test_an_object_of_which_nobody_knows_what_it_is_ends_all_counting(tmp_path: Path) -> None:
     (diagram,), metrics = take_coco(tmp_path, box(0, 0), box(1, 99), names=("resistor",))
     assert counts_of(diagram) == {} and metrics["objects_set_aside_by_reason"] == {"box without a label": 1}

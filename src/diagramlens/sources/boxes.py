@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections import Counter
-from collections.abc import Collection
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
 from diagramlens.records import Diagram
 from diagramlens.sources.counting import COUNTED, count_questions, doubts_about
@@ -19,6 +21,7 @@ from diagramlens.sources.pictures import Picture
 from diagramlens.sources.vocabulary import Symbol, symbol_of
 
 MAX_LABEL = 80
+CELL = 4  # pixels; boxes whose corners are half as far apart are around one thing
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def boxed_diagram(found: BoxedPicture, *, name: str, domain: str, ask_counts: bo
     identity = f"{name}-{hashlib.blake2b(found.path.encode(), digest_size=8).hexdigest()}"
     questions = []
     if ask_counts:
-        doubts = doubts_about(symbols, lost)
+        doubts = doubts_about(symbols, lost, _disputed(objects, symbols))
         ledger.withhold_counts(found.path, {doubt.reason: doubt.label for doubt in doubts})
         questions = count_questions(identity, symbols, doubts, found.looked_for)
     ledger.questions.update(str(question["kind"]) for question in questions)
@@ -110,6 +113,18 @@ def _objects(found: BoxedPicture, ledger: Ledger) -> tuple[list[dict[str, object
         objects.append({"name": f"{label} {numbers[label]}", "box": box, "kind": symbol.kind, **described})
         symbols.append(symbol)
     return objects, symbols, lost
+
+
+def _disputed(objects: Sequence[Mapping[str, Any]], symbols: Sequence[Symbol]) -> list[Symbol]:
+    """The symbols whose boxes are the same but for some pixels: of CI2N's pictures, one in forty has a symbol with two labels."""
+    places: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for number, found in enumerate(objects):
+        # Corners at most half a cell apart share a cell of one of two grids, whose cells are half a cell apart.
+        for shifts in product((0, CELL // 2), repeat=4):
+            cells = ((side + shift) // CELL for side, shift in zip(found["box"], shifts, strict=True))
+            places[(*shifts, *cells)].append(number)
+    shared = {number for numbers in places.values() if len(numbers) > 1 for number in numbers}
+    return [symbols[number] for number in sorted(shared)]
 
 
 def _box(marked: LabelledBox | Unboxed, label: str, size: tuple[int, int]) -> list[int]:

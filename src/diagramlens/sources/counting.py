@@ -38,12 +38,13 @@ class Doubt:
     kinds: frozenset[str]
 
 
-def doubts_about(marked: Sequence[Symbol], lost: Sequence[Symbol]) -> list[Doubt]:
-    """What of a picture cannot be counted; `lost` are marked too, but set aside.
+def doubts_about(marked: Sequence[Symbol], lost: Sequence[Symbol] = (), disputed: Sequence[Symbol] = ()) -> list[Doubt]:
+    """What of a picture cannot be counted. Of what is `marked`, the `disputed` are marked where others are; the `lost` were set aside.
 
     A symbol that may be a part of some kinds ends the counting of these, one that nobody knows the counting of all.
     """
     doubts = [Doubt("object set aside", symbol.kind, _kinds(symbol)) for symbol in lost]
+    doubts += [Doubt("two labels in one place", symbol.kind, _kinds(symbol)) for symbol in disputed]
     for symbol in marked:
         if not symbol.certain:
             reason = "symbol may be counted or not" if symbol.known else "label is not known"

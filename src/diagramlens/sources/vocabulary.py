@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from diagramlens.domains.circuits.objects import DESCRIPTIONS
 
@@ -123,7 +124,7 @@ _DOUBTFUL = (
     ("switch", "push button", "按钮", "push button, button, pushbutton, push switch, tactile switch"),
     ("switch", "relay", "继电器", "relay"),
     ("switch", "", "", "contact, reed switch"),
-    ("ground rail", "supply", "电源端", "vss, vee, supply, power, power supply, avss, dvss"),
+    ("ground", "supply", "电源端", "vss, vee, supply, power, power supply, avss, dvss"),
 )
 # Symbols that are none of the parts that are counted, and marks that are no symbols.
 _OTHERS = (
@@ -194,6 +195,7 @@ _DESIGNATOR = re.compile(r"([RCLVI])[0-9]{0,4}|(D)[0-9]{1,4}", re.IGNORECASE)  #
 _SCHEME_NUMBER = re.compile(r"[0-9]+[\s._:-]+")
 
 
+@lru_cache(maxsize=1024)
 def symbol_of(label: str) -> Symbol:
     """What a label means. Where nobody knows, its kind is the label and it is called so in both languages."""
     plain = " ".join(re.sub(r"[-_]+", " ", label).split())
@@ -231,7 +233,7 @@ def _singular(word: str) -> str:
 
 
 def _table() -> dict[frozenset[str], Symbol]:
-    rows: list[tuple[str, Symbol]] = []
+    rows: list[tuple[str, Symbol]] = []  # a symbol without a kind has its label's
     for kind, (english, chinese) in DESCRIPTIONS.items():
         rows.append((f"{english}, {_KINDS.get(kind, kind)}", Symbol(kind, english, chinese, frozenset({kind}))))
     for kinds, english, chinese, spellings in _COUNTED:
