@@ -95,19 +95,19 @@ def _objects(found: BoxedPicture, ledger: Ledger) -> tuple[list[dict[str, object
     symbols: list[Symbol] = []
     lost: list[Symbol] = []
     numbers: Counter[str] = Counter()
-    seen: set[tuple[str, ...]] = set()
+    seen: set[tuple[str, tuple[int, ...]]] = set()
     for marked in found.marked:
         label = " ".join(marked.label.split())
         symbol = symbol_of(label[:MAX_LABEL])
         try:
             box = _box(marked, label, found.picture.size)
-            if (label, *map(str, box)) in seen:
+            if (label, tuple(box)) in seen:
                 raise ItemError("box is repeated", f"{label}: {box} is marked twice")
         except ItemError as why:
             ledger.put_object_aside(found.path, why.reason, why.detail)
             lost.append(symbol)
             continue
-        seen.add((label, *map(str, box)))
+        seen.add((label, tuple(box)))
         numbers[label] += 1
         described = {"description": symbol.english, "description_zh": symbol.chinese}
         objects.append({"name": f"{label} {numbers[label]}", "box": box, "kind": symbol.kind, **described})
@@ -143,7 +143,7 @@ def _box(marked: LabelledBox | Unboxed, label: str, size: tuple[int, int]) -> li
 
 
 def numbers_of(values: object, count: int) -> tuple[float, ...]:
-    """Exactly `count` numbers of a JSON list. Raises ItemError: NaN is told later, a truth value or a text is none."""
+    """Exactly `count` finite numbers of a JSON list. Raises ItemError: a truth value or a text is none."""
     if (
         not isinstance(values, list)
         or len(values) != count
@@ -151,6 +151,9 @@ def numbers_of(values: object, count: int) -> tuple[float, ...]:
     ):
         raise ItemError("box is none", f"{str(values)[:60]} is no list of {count} numbers")
     try:
-        return tuple(float(value) for value in values)
+        numbers = tuple(float(value) for value in values)
     except OverflowError:
-        raise ItemError("box is none", f"{str(values)[:60]} is beyond all pictures") from None
+        numbers = (math.inf,)
+    if not all(map(math.isfinite, numbers)):
+        raise ItemError("box is none", f"{str(values)[:60]} is beyond all pictures")
+    return numbers

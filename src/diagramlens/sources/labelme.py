@@ -35,6 +35,8 @@ from diagramlens.sources.ledger import Imported, ItemError, Ledger, SourceError,
 from diagramlens.sources.pictures import Picture, PictureError, decode_picture
 
 LAYOUT = "a LabelMe folder: pictures, and beside each a JSON file with `shapes`"
+# Shapes that enclose what they mark: their points are corners of it, whatever their number. Of a `mask` they are those of its rectangle.
+ENCLOSING = ("rectangle", "polygon", "mask", "oriented_rectangle", "rotation", "quadrilateral")
 MAX_JSON_BYTES = 96 * 1024 * 1024
 """A LabelMe file may carry its picture (at most 64 MiB) in base64."""
 
@@ -80,10 +82,6 @@ def _diagram(path: Path, *, root: Path, name: str, domain: str, ask_counts: bool
 def _stated_size(content: Mapping[str, Any]) -> tuple[object, object] | None:
     width, height = content.get("imageWidth"), content.get("imageHeight")
     return None if width is None or height is None else (width, height)
-
-
-# Shapes that enclose what they mark: their points are corners of it, whatever their number. Of a `mask` they are those of its rectangle.
-ENCLOSING = ("rectangle", "polygon", "mask", "oriented_rectangle", "rotation", "quadrilateral")
 
 
 def _marked(shapes: list[Any]) -> tuple[LabelledBox | Unboxed, ...]:
