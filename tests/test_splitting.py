@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from diagramlens.records import Question
-from diagramlens.splitting import SPLITS, SplitError, divide, place, set_aside_long, split_metrics
+from diagramlens.splitting import (
+    SPLITS,
+    SplitError,
+    divide,
+    place,
+    refuse_none_left,
+    set_aside_doubted,
+    set_aside_long,
+    split_metrics,
+)
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 PLACES = ["test", "train", "train", "train", "train", "train", "train", "test", "train", "train"]
@@ -84,6 +94,47 @@ def test_a_question_that_is_too_long_is_set_aside_whole() -> None:
     short, long = question(1, "a"), dataclasses.replace(question(2, "b"), prompt="Ω" * 40, answer="R1")
     assert set_aside_long([short, long], 82) == ([short, long], [])
     assert set_aside_long([short, long], 81) == ([short], [long])
+
+
+def trusted(number: int, confidence: float, teacher: str = "circuitsense") -> Question:
+    return dataclasses.replace(question(number, "a"), confidence=confidence, teacher=teacher)
+
+
+def test_a_question_whose_gold_is_trusted_less_than_asked_is_set_aside() -> None:
+    confirmed, unknown, contradicted = rows = [trusted(1, 1.0), trusted(2, 0.5), trusted(3, 0.0)]
+    assert set_aside_doubted(rows, 0.5) == ([confirmed, unknown], [contradicted])
+    assert set_aside_doubted(rows, 1.0) == ([confirmed], [unknown, contradicted])
+    assert set_aside_doubted(rows, 0.0) == (rows, [])
+
+
+@given(confidence=st.floats(0, 1))
+def test_a_confidence_that_a_table_rounded_is_not_below_itself(confidence: float) -> None:
+    stored = pa.array([confidence], pa.float32())[0].as_py()
+    assert set_aside_doubted([trusted(1, stored)], confidence) == ([trusted(1, stored)], [])
+
+
+def test_what_is_set_aside_is_counted_by_kind_and_by_the_data_set_it_came_with() -> None:
+    doubted = [trusted(1, 0.0), trusted(2, 0.0, "boards"), trusted(3, 0.0, "boards")]
+    metrics = split_metrics(divide(many(1000), "salt", SHARES), [], doubted)
+    assert metrics["doubted"] == {
+        "questions": 3,
+        "by_kind": {"netlist": 3},
+        "by_teacher": {"circuitsense": 1, "boards": 2},
+    }
+    assert metrics["too_long"] == {"questions": 0, "by_kind": {}}
+
+
+def test_where_every_question_is_set_aside_one_line_says_what_would_let_some_in() -> None:
+    doubted = [trusted(1, 0.0), trusted(2, 0.5)]
+    long = [dataclasses.replace(question(3, "a"), prompt="?" * 70, answer="R1")]
+    refuse_none_left(long, doubted, [])
+    refuse_none_left([], [], [])
+    with pytest.raises(SplitError) as caught:
+        refuse_none_left([], doubted, long)
+    assert str(caught.value) == (
+        "data/labelled: every question is set aside: 2 have a confidence below split.min_confidence and "
+        "1 are longer than split.max_bytes; lower split.min_confidence to 0.5 or raise split.max_bytes to 72"
+    )
 
 
 @pytest.mark.parametrize("answer", ["", " \n"])

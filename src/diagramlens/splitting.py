@@ -7,6 +7,8 @@ What cannot be learnt is found here too, as far as no model is needed for it: a 
 supervise, and a text longer than any row. Tokens can only be counted with a model's tokenizer and picture sizes, which the split must
 not depend on; but a byte-level tokenizer never makes more tokens of a text than it has bytes, so bytes bound them. training.packing
 counts tokens, and refuses what is still too long for the model at hand.
+
+And what should not be learnt: a question whose gold is not to be trusted, by the confidence that its teacher gave it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
+
+import pyarrow as pa
 
 from diagramlens.records import DiagramLensError, Question
 
@@ -42,6 +46,17 @@ def place(group: str, salt: str, fractions: Mapping[str, float]) -> SplitName:
     )
 
 
+def set_aside_doubted(questions: Iterable[Question], min_confidence: float) -> tuple[list[Question], list[Question]]:
+    """The questions whose confidence is at least `min_confidence`, in [0, 1], and those of which it is below."""
+    # Tables hold confidences in single precision: 0.9 comes back as 0.89999998, and would be below itself.
+    border: float = pa.scalar(min_confidence, pa.float32()).as_py()
+    kept: list[Question] = []
+    doubted: list[Question] = []
+    for question in questions:
+        (doubted if question.confidence < border else kept).append(question)
+    return kept, doubted
+
+
 def set_aside_long(questions: Iterable[Question], max_bytes: int) -> tuple[list[Question], list[Question]]:
     """The questions whose prompt and answer have at most `max_bytes` bytes (UTF-8) together, and those that have more.
 
@@ -55,9 +70,27 @@ def set_aside_long(questions: Iterable[Question], max_bytes: int) -> tuple[list[
                 f"data/labelled: question {question.id} ({question.kind}, diagram {question.diagram_id}) has a blank answer, "
                 "so that nothing of it could be learnt; mend or remove it where it was imported"
             )
-        size = len(question.prompt.encode()) + len(question.answer.encode())
-        (long if size > max_bytes else kept).append(question)
+        (long if _bytes_of(question) > max_bytes else kept).append(question)
     return kept, long
+
+
+def _bytes_of(question: Question) -> int:
+    return len(question.prompt.encode()) + len(question.answer.encode())
+
+
+def refuse_none_left(kept: Sequence[Question], doubted: Sequence[Question], too_long: Sequence[Question]) -> None:
+    """Raise SplitError where every question there is was set aside: what for, and what would let some in."""
+    if kept or not (doubted or too_long):
+        return
+    why, remedies = [], []
+    if doubted:
+        best = max(question.confidence for question in doubted)
+        why.append(f"{len(doubted)} have a confidence below split.min_confidence")
+        remedies.append(f"lower split.min_confidence to {best:g}")
+    if too_long:
+        why.append(f"{len(too_long)} are longer than split.max_bytes")
+        remedies.append(f"raise split.max_bytes to {min(map(_bytes_of, too_long))}")
+    raise SplitError(f"data/labelled: every question is set aside: {' and '.join(why)}; {' or '.join(remedies)}")
 
 
 def divide(questions: Iterable[Question], salt: str, fractions: Mapping[str, float]) -> dict[SplitName, list[Question]]:
@@ -80,9 +113,11 @@ def divide(questions: Iterable[Question], salt: str, fractions: Mapping[str, flo
     return rows
 
 
-def split_metrics(rows: Mapping[SplitName, list[Question]], too_long: Sequence[Question]) -> dict[str, Any]:
+def split_metrics(
+    rows: Mapping[SplitName, list[Question]], too_long: Sequence[Question], doubted: Sequence[Question] = ()
+) -> dict[str, Any]:
     """Counts for metrics/split.json: questions by split, kind and level, groups by split, groups that two splits share (0), and the
-    questions that were set aside for their length, by kind."""
+    questions that were set aside: for their length by kind, for their confidence by kind and by teacher, which is the data set's name."""
     groups = {name: {question.group for question in rows[name]} for name in SPLITS}
     places: dict[str, int] = defaultdict(int)
     for members in groups.values():
@@ -96,6 +131,11 @@ def split_metrics(rows: Mapping[SplitName, list[Question]], too_long: Sequence[Q
     metrics: dict[str, Any] = {
         "groups_shared": shared,
         "too_long": {"questions": len(too_long), "by_kind": dict(Counter(question.kind for question in too_long))},
+        "doubted": {
+            "questions": len(doubted),
+            "by_kind": dict(Counter(question.kind for question in doubted)),
+            "by_teacher": dict(Counter(question.teacher for question in doubted)),
+        },
     }
     for name in SPLITS:
         metrics[name] = {

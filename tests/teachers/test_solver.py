@@ -55,6 +55,11 @@ def gold(numerator: str, **changes: object) -> dict[str, object]:
     return {"kind": "transfer", "prompt": "From V1 to R1?", "answer": numerator, "gold": known | changes}
 
 
+def node_voltage(name: str, value: str) -> dict[str, object]:
+    """The gold of a solved node voltage, as it is imported."""
+    return {"left": name, "right": value, "names": ["R1", "R2", "V1", "s"], "voltages": [name], "checked": False}
+
+
 def test_a_diagram_gets_a_question_of_each_kind():
     questions = label(DIAGRAM, ASKING).questions
     assert [question.kind for question in questions] == ["netlist", "transfer", "voltage", "current"]
@@ -164,6 +169,11 @@ def test_the_metrics_count_by_kind_level_reason_and_verdict():
             "agree",
         ),
         ("nodal", {"node": "b", "left": "Vb", "right": "Va", "names": [], "voltages": ["Va", "Vb"]}, "undecided"),
+        ("nodal", node_voltage("Vb", "-R2*V1/(R1+R2)"), "agree"),
+        ("nodal", node_voltage("Vn_b", "-R2*V1/(s*(R1+R2))"), "agree"),
+        ("nodal", node_voltage("Vb", "R2*V1/(R1+R2)"), "disagree"),
+        ("nodal", node_voltage("Vb", "0"), "disagree"),
+        ("nodal", node_voltage("Vc", "V1"), "undecided"),
     ],
 )
 def test_numbers_and_equations_that_came_along_are_judged_too(kind: str, gold: dict[str, object], verdict: str):

@@ -1,4 +1,5 @@
-"""`diagramlens check`: is params.yaml right, and what does it select? With --forward and --overfit also: does that train?
+"""`diagramlens check`: is params.yaml right, and what does it select? With --gold: are the gold answers? With --forward and --overfit also:
+does that train?
 
 Alone it reads params.yaml and the headers of the pictures, in a fraction of a second. Torch is imported only where a model is wanted.
 """
@@ -23,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--params", type=Path, default=PARAMS_FILE, metavar="FILE", help=f"the file to check (default: {PARAMS_FILE})"
     )
     parser.add_argument(
+        "--gold",
+        action="store_true",
+        help="grade every gold answer of every split by its own grader: all must be right",
+    )
+    parser.add_argument(
         "--forward", action="store_true", help="send one batch of the training split through the model, and show it"
     )
     parser.add_argument(
@@ -39,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what the file selects, or what was tried, and return 0; 1 where the file is wrong or the trial failed."""
+    """Print what the file selects, or what was tried, and return 0; 1 where the file, a gold or the trial is wrong."""
     try:
         params = load_params(args.params)
     except ParamsError as error:
@@ -50,8 +56,11 @@ def run(args: argparse.Namespace) -> int:
     warnings += salt_warnings(params.model, params.selected_model, params.split.salt, params.split.fractions)
     for warning in warnings:
         print(f"diagramlens check: warning: {warning}", file=sys.stderr)
-    if args.forward or args.overfit:
-        return _try(args, params)
+    if args.gold or args.forward or args.overfit:
+        right = _grade_golds() if args.gold else True
+        if args.forward or args.overfit:
+            right &= _try(args, params)
+        return 0 if right else 1
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # keep the order of params.yaml
@@ -72,7 +81,13 @@ def resolved(params: Params) -> dict[str, Any]:
     return chosen | groups
 
 
-def _try(args: argparse.Namespace, params: Params) -> int:
+def _grade_golds() -> bool:
+    from diagramlens.checking.gold import show_golds
+
+    return show_golds(Path("data/split"))
+
+
+def _try(args: argparse.Namespace, params: Params) -> bool:
     from diagramlens.checking import trial
     from diagramlens.inspecting.out_of_memory import Use, out_of_memory_advice
     from diagramlens.models.loading import quiet_libraries
@@ -83,7 +98,7 @@ def _try(args: argparse.Namespace, params: Params) -> int:
         right = trial.show_forward(session) if args.forward else True
         if args.overfit:
             right &= trial.show_overfit(session, args.overfit, trial.Bounds(args.target, args.steps, args.seconds))
-    return 0 if right else 1
+    return right
 
 
 def _count(text: str) -> int:

@@ -80,13 +80,14 @@ class Label(Group):
 
 
 class Split(Group):
-    """`split`: the three shares, the salt of the hash that decides them, and the longest text."""
+    """`split`: the three shares, the salt of the hash that decides them, the longest text, and the least confidence."""
 
     train: Fraction01
     validation: Fraction01
     test: Fraction01
     salt: str = Field(min_length=1)
     max_bytes: int = Field(ge=64, le=2**24)
+    min_confidence: Fraction01
 
     @property
     def fractions(self) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import Any
 from diagramlens.domains.circuits.blocks import is_block_diagram
 from diagramlens.domains.circuits.netlist import Netlist, NetlistError, parse_netlist
 from diagramlens.domains.circuits.nodal import nodal_equation
+from diagramlens.domains.circuits.node_voltage import node_voltage_forms
 from diagramlens.domains.circuits.solve import (
     SolveError,
     operating_point,
@@ -72,8 +73,9 @@ def imported_questions(
 def check_gold(kind: str, gold: Gold, truth: str) -> str:
     """Whether the solver agrees with a gold: `agree`, `disagree`, or `undecided`.
 
-    Decided are transfer functions that say from where to where, voltages and currents that say of what, and nodal equations where they
-    agree (there are too many ways to write one to call another wrong). Undecided are circuits that cannot be solved and all else.
+    Decided are transfer functions that say from where to where, voltages and currents that say of what, solved node voltages, and nodal
+    equations where they agree (there are too many ways to write one to call another wrong). Undecided are circuits that cannot be solved
+    and all else.
     """
     check = _CHECKS.get(kind)
     if check is None or not truth.strip() or is_block_diagram(truth):
@@ -105,6 +107,10 @@ def _quantity(netlist: Netlist, gold: Gold) -> str:
 
 
 def _nodal(netlist: Netlist, gold: Gold) -> str:
+    if "left" in gold and gold["voltages"] == [gold["left"]]:
+        forms = node_voltage_forms(netlist, gold["left"])
+        stated = gold["right"], gold["names"]
+        return AGREE if any(same_expression(form, *stated).correct for form in forms) else DISAGREE
     if not isinstance(gold.get("node"), str) or "left" not in gold:
         return UNDECIDED
     solved = nodal_equation(netlist, gold["node"])
