@@ -103,6 +103,17 @@ def test_the_golds_of_the_tree_are_right_by_their_own_grader_and_by_their_netlis
     )
 
 
+def test_golds_of_the_tree_that_the_solver_contradicts_count_and_are_told(
+    tiny_model_dir: Path, tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = tree / "Analysis/synthetic/level1/q8/q8_ta.txt"
+    answer.write_text(f"2*({answer.read_text().strip()})")
+    run(evaluate_command, tiny_model_dir, "--circuitsense", tree, "--max-new-tokens", 1, "--device", "cpu")
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["overall"]["questions"]["equation_sympy_accuracy"] == 2
+    assert "the exact solver contradicts 1 of the tree's golds, which count all the same" in printed.err
+
+
 def test_what_was_set_aside_is_told(tiny_model_dir: Path, tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tree / "Analysis/synthetic/level1/q8/q8_image.png").write_bytes(b"\x89PNG\r\n\x1a\n cut off")
     arguments = ("--circuitsense", tree, "--max-new-tokens", 1, "--device", "cpu")

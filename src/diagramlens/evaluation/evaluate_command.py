@@ -66,6 +66,12 @@ def run(args: argparse.Namespace) -> int:
     print(json.dumps(_rounded(summarize(predictions)), indent=2, sort_keys=True))
     asked = len({question.diagram_id for question in questions})
     print(f"{len(questions)} questions about {asked} of the tree's {imported.ledger.items} items", file=sys.stderr)
+    contradicted = sum(question.confidence == 0 for question in questions)
+    if contradicted:
+        print(
+            f"the exact solver contradicts {contradicted} of the tree's golds, which count all the same",
+            file=sys.stderr,
+        )
     for reason, count in sorted((imported.ledger.set_aside + imported.ledger.questions_set_aside).items()):
         print(f"set aside: {count} × {reason}", file=sys.stderr)
     return 0
