@@ -1,5 +1,6 @@
 # make repro    set up, then run the pipeline: draw, label, split, train, merge, quantize, evaluate
 # make test     set up, then run the tests; make test-slow: those that take minutes, make test-all: both
+#               make test-trackers: those of what shows the curves of a training, with wandb and mlflow, which it installs
 # make lint     style, types, and which room may import which
 # make base     pretrain the embedded model anew (hours; models/base is in Git already, and its stage is frozen so that dvc repro never does)
 # make control  the default run over the embedded model as it was before its pretraining, to tell what that is worth (base/control.json)
@@ -12,13 +13,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+TRACKERS_STAMP := $(VENV)/.installed-trackers
 # The stages are started as `python …`: the environment's own python has to come first.
 RUN := PATH="$(abspath $(BIN)):$$PATH"
 # Two at a time, each on one core: tests that share a fixture are in one file, and a file stays with one of them.
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 
 .DELETE_ON_ERROR:
-.PHONY: repro test test-slow test-all lint format base control install clean
+.PHONY: repro test test-slow test-all test-trackers lint format base control install clean
 
 repro: $(STAMP)
 	$(RUN) dvc repro
@@ -32,6 +34,9 @@ test-slow: $(DEV_STAMP)
 
 test-all: $(DEV_STAMP)
 	$(RUN) $(PYTEST)
+
+test-trackers: $(TRACKERS_STAMP)
+	$(RUN) $(PYTEST) tests/training/test_trackers.py
 
 lint: $(DEV_STAMP)
 	$(RUN) ruff check .
@@ -63,6 +68,10 @@ $(STAMP): requirements.txt constraints.txt pyproject.toml
 
 $(DEV_STAMP): $(STAMP) requirements-dev.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -r requirements-dev.txt
+	touch $@
+
+$(TRACKERS_STAMP): $(DEV_STAMP) requirements-trackers.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -r requirements-trackers.txt
 	touch $@
 
 clean:

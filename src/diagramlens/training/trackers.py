@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback, TrainingArguments
+from transformers import TrainerCallback, TrainerState, TrainingArguments
 from transformers.integrations.integration_utils import (
     DVCLiveCallback,
     MLflowCallback,
@@ -22,12 +22,16 @@ from transformers.integrations.integration_utils import (
 
 from diagramlens.training.phases import RecipeError
 
+# mlflow itself wants an older pyarrow than datasets does; its light edition lacks nothing but what its SQLite store needs.
+_PACKAGES = {"mlflow": "mlflow-skinny sqlalchemy alembic"}
+
 
 def check_tracker(name: str) -> None:
-    """Raise RecipeError where a tracker's package, which has its name, is not installed."""
+    """Raise RecipeError where a tracker's module, which has its name, is not installed."""
     if name != "none" and importlib.util.find_spec(name) is None:
+        packages = _PACKAGES.get(name, name)
         raise RecipeError(
-            f"runtime.tracker = {name}: that package is not installed; pip install {name}, or set it to none"
+            f"runtime.tracker = {name}: that package is not installed; pip install -c constraints.txt {packages}, or set it to none"
         )
 
 
@@ -52,7 +56,17 @@ def _tensorboard(folder: Path, resumed: bool) -> TrainerCallback:
 
 
 class _WandbPhase(WandbCallback):
-    """A run for each phase: transformers would go on with the first phase's."""
+    """A run for each phase, in a folder of its own: transformers would go on with the first one's, and wandb reads WANDB_DIR but once."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def setup(self, args: TrainingArguments, state: TrainerState, model: Any, **named: Any) -> None:
+        if state.is_world_process_zero and self._wandb.run is None:
+            project = os.environ.get("WANDB_PROJECT", "diagramlens")
+            self._wandb.init(project=project, dir=str(self._folder), name=args.run_name)
+        super().setup(args, state, model, **named)
 
     def on_train_end(self, args: TrainingArguments, state: Any, control: Any, *rest: Any, **named: Any) -> None:
         super().on_train_end(args, state, control, *rest, **named)
@@ -60,13 +74,16 @@ class _WandbPhase(WandbCallback):
 
 
 def _wandb(folder: Path, resumed: bool) -> TrainerCallback:
-    os.environ["WANDB_DIR"] = str(folder)
-    os.environ.setdefault("WANDB_PROJECT", "diagramlens")
-    return _WandbPhase()
+    return _WandbPhase(folder)
 
 
 def _mlflow(folder: Path, resumed: bool) -> TrainerCallback:
-    os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+    import mlflow
+
+    # An address of the user's stays. The one of an earlier phase does not: mlflow puts what it is told into the environment too.
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    if not given or given.startswith(f"sqlite:///{folder.parent}/"):
+        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     os.environ.setdefault("MLFLOW_EXPERIMENT_NAME", "diagramlens")
     return MLflowCallback()
 
