@@ -107,7 +107,7 @@ def _quantity(netlist: Netlist, gold: Gold) -> str:
 
 
 def _nodal(netlist: Netlist, gold: Gold) -> str:
-    if "left" in gold and gold["voltages"] == [gold["left"]]:
+    if "left" in gold and gold.get("voltages") == [gold["left"]]:
         forms = node_voltage_forms(netlist, gold["left"])
         stated = gold["right"], gold["names"]
         return AGREE if any(same_expression(form, *stated).correct for form in forms) else DISAGREE
