@@ -91,7 +91,7 @@ def test_a_first_line_that_is_empty_a_comment_or_a_directive_is_no_title(line: s
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (".param x=3", "line 1: directive '.param' is not supported"),
+        (".alter x=3", "line 1: directive '.alter' is not supported"),
         ("Vin 1 0 4.7q", "line 1: Vin: '4.7q' is no value"),
         ("Vin 1", "line 1: Vin has 1 nodes, a part of kind V takes 2"),
         ("VDD 4 0 5 6", "line 1: VDD takes 2 nodes and one value"),

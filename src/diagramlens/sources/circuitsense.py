@@ -45,7 +45,7 @@ from diagramlens.sources.ledger import (
 )
 from diagramlens.sources.pictures import DRAWN_SUFFIX, SUFFIXES, Picture
 from diagramlens.sources.questions import count_question, read_question
-from diagramlens.sources.truths import Truth, read_truth
+from diagramlens.sources.truths import Truth, read_truth_file
 
 PARTS = ("Analysis", "Perception", "Design")
 LAYOUT = "folders Analysis, Perception or Design in it, with items such as Analysis/synthetic/level0/q1/q1_question.txt"
@@ -161,7 +161,7 @@ def _diagram(item: Item, *, root: Path, name: str, domain: str, ledger: Ledger) 
     listed = _text(item, root, "mc") if "mc" in item.files else None
     truth = Truth()
     if "netlist" in item.files:
-        truth = read_truth(_text(item, root, "netlist"), printable(item.files["netlist"].name), "lcapy")
+        truth = read_truth_file(item.files["netlist"], "lcapy", root)
     picture = _picture(item, root)
     try:
         asked = [read_question(question, answer, truth, listed=listed, design=item.part == "Design")]
@@ -186,6 +186,7 @@ def _diagram(item: Item, *, root: Path, name: str, domain: str, ledger: Ledger) 
         source=f"{name}/{item.path}",
         questions=json.dumps([found.record() for found in asked], ensure_ascii=False, sort_keys=True),
     )
+    truth.count_notes(ledger, str(item.path))
     ledger.take(diagram, item.part, picture.digest)
     return diagram
 

@@ -19,7 +19,6 @@ from diagramlens.sources.files import (
     not_looked_into,
     printable,
     read_picture_file,
-    read_text,
     relative,
 )
 from diagramlens.sources.ledger import (
@@ -31,7 +30,7 @@ from diagramlens.sources.ledger import (
     SourceError,
     collect,
 )
-from diagramlens.sources.truths import read_truth
+from diagramlens.sources.truths import read_truth_file
 
 NETLIST_SUFFIXES = (".cir", ".sch", ".net", ".txt")
 LAYOUT = f"pictures, and beside each a netlist of the same name ({', '.join(NETLIST_SUFFIXES)})"
@@ -65,7 +64,7 @@ def _diagram(path: Path, *, root: Path, name: str, domain: str, convention: Conv
     netlist = next((candidate for candidate in beside if is_there(candidate)), None)
     if netlist is None:
         raise ItemError("no netlist beside the picture", f"expected {printable(path.stem)}.cir", damage=False)
-    truth = read_truth(read_text(netlist, "netlist", root=root), printable(netlist.name), convention)
+    truth = read_truth_file(netlist, convention, root)
     picture = read_picture_file(path, root)
     where = str(relative(path, root))
     diagram = Diagram(
@@ -80,5 +79,6 @@ def _diagram(path: Path, *, root: Path, name: str, domain: str, convention: Conv
         source=f"{name}/{where}",
         questions="[]",
     )
+    truth.count_notes(ledger, where)
     ledger.take(diagram, "pictures", picture.digest)
     return diagram

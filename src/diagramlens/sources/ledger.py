@@ -46,6 +46,7 @@ class Ledger:
     golds: Counter[str] = field(default_factory=Counter)
     set_aside: Counter[str] = field(default_factory=Counter)
     questions_set_aside: Counter[str] = field(default_factory=Counter)
+    netlist_notes: Counter[str] = field(default_factory=Counter)
     objects: Counter[str] = field(default_factory=Counter)
     objects_set_aside: Counter[str] = field(default_factory=Counter)
     counts_withheld: Counter[str] = field(default_factory=Counter)
@@ -72,6 +73,11 @@ class Ledger:
         """Count a question that is not taken, of an item that is."""
         self.questions_set_aside[why.reason] += 1
         self.note(why.reason, path, why.detail)
+
+    def note_netlist(self, path: str, topic: str, detail: str) -> None:
+        """Count something that was passed over or taken for granted in reading the netlist of an item that is taken."""
+        self.netlist_notes[topic] += 1
+        self.note(f"netlist note: {topic}", path, detail)
 
     def put_object_aside(self, path: str, reason: str, detail: str) -> None:
         """Count a box that is not taken, of an item that is."""
@@ -143,6 +149,7 @@ class Ledger:
             "set_aside_by_reason": dict(sorted(self.set_aside.items())),
             "questions_set_aside": sum(self.questions_set_aside.values()),
             "questions_set_aside_by_reason": dict(sorted(self.questions_set_aside.items())),
+            "netlist_notes_by_topic": dict(sorted(self.netlist_notes.items())),
             "objects_by_kind": dict(sorted(self.objects.items())),
             "objects_set_aside": sum(self.objects_set_aside.values()),
             "objects_set_aside_by_reason": dict(sorted(self.objects_set_aside.items())),

@@ -162,6 +162,7 @@ def _diagram(row: Row, table: _Table) -> Diagram:
         source=f"{table.name}/{printable(cells[0])}",
         questions=json.dumps([found.record() for found in asked], ensure_ascii=False, sort_keys=True),
     )
+    truth.count_notes(ledger, f"row {row.number}")
     ledger.take(diagram, "rows", picture.digest)
     return diagram
 

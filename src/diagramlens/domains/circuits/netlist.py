@@ -15,7 +15,8 @@ semicolon hints for drawing. `W` is a wire, whose name need not be unique; a lin
     W f 0; down, ground
     ; label_nodes=all
 
-Node `0` is ground, and so is `gnd` in upper or lower case, which is read as `0`.
+Node `0` is ground, and so is `gnd` in upper or lower case, which is read as `0`. A node may be called as the nets of other programs are:
+`/in`, `+15V`, `Net-(R1-Pad2)`. What stands behind `;` is taken for hints; netlist_file.py tells them from SPICE's comments.
 
 Signs are SPICE's: a voltage source's first node is its positive end; a current source, independent (I) or controlled (G, F), drives
 its current through itself from its first node to its second. lcapy 1.26 has it the other way for I and G, though not for F (measured:
@@ -25,11 +26,13 @@ its current through itself from its first node to its second. lcapy 1.26 has it 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+from diagramlens.domains.circuits.source_words import source_words
+from diagramlens.domains.circuits.spice_numbers import spice_number
 from diagramlens.records import DiagramLensError
 
 Convention = Literal["spice", "lcapy"]
@@ -64,30 +67,12 @@ PINS = {
     "M": ("drain", "gate", "source"),
 }
 
-_EXPONENTS = {"f": -15, "p": -12, "n": -9, "u": -6, "m": -3, "": 0, "k": 3, "meg": 6, "g": 9, "t": 12}
-_NUMBER = re.compile(
-    r"([+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(?:e[+-]?\d{1,2})?)(meg|[fpnumkgt]?)"
-    r"(ohms?|ω|farads?|f|henr(?:y|ies|ys)|h|volts?|v|amp(?:ere)?s?|a|)"
-)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _SUPPLY = re.compile(r"V(DD|CC|SS|EE)\d*", re.IGNORECASE)
-# Of a source's waveform in time (`SIN(0 1 1k)`) nothing is read: it is no value.
-_WAVEFORM = re.compile(r"(sin|pulse|pwl|exp|sffm)\b", re.IGNORECASE)
-_NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+# Signs may stand around letters and digits; brackets are KiCad's, as in `Net-(R1-Pad2)` and `~{RESET}`.
+_NODE = re.compile(r"(?:[-+/~$!]*\w|~\{\w+\})(?:[-\w.+/~$!#@:&%?<>^\[\]]|\(\w[-\w.+/]*\)|~\{\w+\})*")
 # Analyses and printing: they ask something of the circuit and change nothing in it. `.subckt`, `.model`, `.include` would.
-_HARMLESS_DIRECTIVES = {
-    ".title",
-    ".op",
-    ".ac",
-    ".dc",
-    ".tran",
-    ".tf",
-    ".print",
-    ".plot",
-    ".probe",
-    ".option",
-    ".options",
-}
+_HARMLESS_DIRECTIVE = re.compile(r"\.(?:title|op|ac|dc|tran|tf|print|plot|probe|options?)", re.IGNORECASE)
 
 
 class NetlistError(DiagramLensError):
@@ -233,7 +218,7 @@ def _read_line(line: str, number: int) -> Part | None:
     if not words or words[0][0] in "*#":
         return None
     name = words[0]
-    if name.lower() in _HARMLESS_DIRECTIVES:
+    if _HARMLESS_DIRECTIVE.fullmatch(name):
         return None
     if name.startswith("."):
         raise NetlistError(
@@ -246,59 +231,76 @@ def _read_line(line: str, number: int) -> Part | None:
         )
     if not _NAME.fullmatch(name):
         raise NetlistError(f"line {number}: {_short(name)} is no part name: letters, digits and _ only")
-    model, words = _read_model(kind, name, words, number)
-    count = NODE_COUNTS[kind]
-    nodes, rest = tuple(words[1 : 1 + count]), words[1 + count :]
-    if kind in TRANSISTORS:
-        nodes, rest = tuple(words[1:]), []
-    if len(nodes) < count:
-        raise NetlistError(f"line {number}: {name} has {len(nodes)} nodes, a part of kind {kind} takes {count}")
-    for node in nodes:
-        if not _NODE.fullmatch(node):
-            raise NetlistError(f"line {number}: {_short(node)} is no node name: letters, digits and _ . + - only")
-    nodes = tuple(node_named(node) for node in nodes)
+    joined, rest = split_statement(words)
     control = None
     if kind in CURRENT_CONTROLLED:
-        if not rest:
+        if len(joined) < 4:
             raise NetlistError(
                 f"line {number}: {name} names no voltage source whose current controls it: {name} n+ n- V1 gain"
             )
-        control, rest = rest[0], rest[1:]
-    return Part(name, kind, nodes, _read_value(kind, name, rest, number), _read_hints(hint_text), control, model)
+        control = joined.pop()
+    model, nodes = _read_model(kind, name, joined, rest, number)
+    count = NODE_COUNTS[kind]
+    if len(nodes) < count:
+        raise NetlistError(f"line {number}: {name} has {len(nodes)} nodes, a part of kind {kind} takes {count}")
+    for node in nodes:
+        if not is_node_name(node):
+            raise NetlistError(
+                f"line {number}: {_short(node)} is no node name: letters and digits with _ . + - / and the like"
+            )
+    value = _read_value(kind, name, rest, number)
+    return Part(name, kind, tuple(map(node_named, nodes)), value, _read_hints(hint_text), control, model)
+
+
+def split_statement(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words of a part up to its last node and what belongs to them (a model, the source that rules it), and those behind: a value.
+
+    `E1 o 0 opamp p m 1k` → `E1 o 0 opamp p m`, `1k`; `M1 d g s nmos W=1u` → `M1 d g s nmos`, `W=1u`. Of a transistor that does not say its
+    type all words are before, as are those of a line that has too few.
+    """
+    kind = words[0][0].upper()
+    end = 1 + NODE_COUNTS.get(kind, len(words)) + (kind in CURRENT_CONTROLLED)
+    if kind == "E" and len(words) > 3 and words[3].lower() == OPAMP:
+        end += 1
+    if kind in MODELS:
+        places = (place for place, word in enumerate(words) if place and word.lower() in MODELS[kind])
+        end = next(places, len(words) - 1) + 1
+    return list(words[:end]), list(words[end:])
+
+
+def is_node_name(text: str) -> bool:
+    """Whether a word can be the name of a node."""
+    return _NODE.fullmatch(text) is not None
 
 
 def _read_hints(text: str) -> tuple[str, ...]:
     return tuple(hint.strip() for hint in text.split(",") if hint.strip())
 
 
-def _read_model(kind: str, name: str, words: list[str], number: int) -> tuple[str | None, list[str]]:
-    """The model that a line names, and its other words: `Q1 c b e npn`, `E1 o 0 opamp p m`."""
-    if kind == "E" and len(words) > 3 and words[3].lower() == OPAMP:
-        return OPAMP, [*words[:3], *words[4:]]
+def _read_model(kind: str, name: str, joined: list[str], rest: list[str], number: int) -> tuple[str | None, list[str]]:
+    """The model that a line names, and its nodes: `Q1 c b e npn`, `E1 o 0 opamp p m`."""
+    if kind == "E" and len(joined) > 3 and joined[3].lower() == OPAMP:
+        return OPAMP, [*joined[1:3], *joined[4:]]
     if kind not in MODELS:
-        return None, words
-    known = MODELS[kind]
-    place = next((place for place, word in enumerate(words) if place and word.lower() in known), None)
-    if place is None:
+        return None, joined[1:]
+    *nodes, model = joined[1:] or [""]
+    if model.lower() not in MODELS[kind]:
         raise NetlistError(
-            f"line {number}: {name} does not say its type: {name} {' '.join(PINS[kind])} {' or '.join(known)}"
+            f"line {number}: {name} does not say its type: {name} {' '.join(PINS[kind])} {' or '.join(MODELS[kind])}"
         )
-    if place + 1 < len(words):
+    if rest:
+        raise NetlistError(f"line {number}: {name} takes nothing after {model}, found {_short(' '.join(rest))}")
+    if len(nodes) > NODE_COUNTS[kind] + (kind == "M"):
         raise NetlistError(
-            f"line {number}: {name} takes nothing after {words[place]}, found {_short(' '.join(words[place + 1 :]))}"
+            f"line {number}: {name} has {len(nodes)} nodes, a part of kind {kind} takes {NODE_COUNTS[kind]}"
         )
-    most = NODE_COUNTS[kind] + (kind == "M")
-    if place > most + 1:
-        raise NetlistError(
-            f"line {number}: {name} has {place - 1} nodes, a part of kind {kind} takes {NODE_COUNTS[kind]}"
-        )
-    return words[place].lower(), words[:place]
+    return model.lower(), nodes
 
 
 def _read_value(kind: str, name: str, words: list[str], number: int) -> str | None:
     """The value among the words after the nodes. Of a source that is its DC (or step) value; an AC amplitude is not one."""
     if kind in SOURCES:
-        words = _source_words(words)
+        words = list(source_words(words).values)
     if len(words) > 1 or (words and kind in "WP"):
         _refuse_expression(name, " ".join(words), number)
         takes = "no value" if kind in "WP" else "one value"
@@ -326,12 +328,6 @@ def _refuse_expression(name: str, text: str, number: int) -> None:
         )
 
 
-def _source_words(words: list[str]) -> list[str]:
-    """A source's words without `dc`, `step`, `ac …` and waveforms: `DC 5 AC 1 0` → `5`, `step` → nothing, `ac 1` → nothing."""
-    end = next((i for i, word in enumerate(words) if word.lower() == "ac" or _WAVEFORM.match(word)), len(words))
-    return [word for word in words[:end] if word.lower() not in ("dc", "step")]
-
-
 def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
@@ -342,13 +338,12 @@ def value_of(text: str) -> Fraction:
     The rules are SPICE's: the case does not matter, `m` is milli and `meg` is mega, and `1F` is one femto (write a farad as `1`). Units
     after the suffix are allowed (ohm, F, H, V, A). Raises NetlistError.
     """
-    plain = text.replace("\N{MICRO SIGN}", "u").replace("\N{GREEK SMALL LETTER MU}", "u").lower()
-    match = _NUMBER.fullmatch(plain)
-    if match is None:
+    number = spice_number(text)
+    if number is None:
         raise NetlistError(
             f"{_short(text)} is no value: a number such as 2.2k, 100n or 1meg (suffixes f p n u m k meg g t), or a name"
         )
-    return Fraction(match[1]) * Fraction(10) ** _EXPONENTS[match[2]]
+    return number
 
 
 def is_number(text: str | None) -> bool:

@@ -1,7 +1,9 @@
-"""Files that hold a netlist, as other programs write them: `.cir` with a title, `.sch`, lcapy's text.
+"""Files that hold a netlist, as other programs write them: SPICE's with a title, LTspice's and KiCad's exports, lcapy's text.
 
-What SPICE has and `parse_netlist` has not is brought to its form here, line for line so that faults keep their numbers: a title in line 1,
-lines that are continued by `+`, and parameters that no small-signal formula depends on (`W=1u L=1u` of transistors, `IC=0`).
+This is the one reader of texts that others wrote. What they have and `parse_netlist` has not is brought to its form, line for line so that
+faults keep their numbers: a title in line 1, lines that are continued by `+`, comments behind `;` (hint_words.py), directives
+(spice_directives.py), parameters, waveforms and spellings of values (spice_parts.py). Nothing vanishes: what the circuit does not
+depend on is passed over with a note, and everything else that is not understood is refused by its line.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from diagramlens.domains.circuits.hint_words import behind_semicolons
 from diagramlens.domains.circuits.netlist import (
     CURRENT_CONTROLLED,
     GROUND,
     NODE_COUNTS,
     OPAMP,
-    TRANSISTORS,
     TURNED_BY_LCAPY,
     Convention,
     Netlist,
@@ -26,10 +28,12 @@ from diagramlens.domains.circuits.netlist import (
     parse_netlist,
     value_of,
 )
+from diagramlens.domains.circuits.spice_directives import Directives, read_directives
+from diagramlens.domains.circuits.spice_parts import Passed, plain_parts
 
 MAX_FILE_BYTES = 1 << 20
 _OPPOSITE = {"left": "right", "right": "left", "up": "down", "down": "up"}
-_NAMED_PARTS = 3  # as many as a note on parameters names one by one
+_NAMED = 3  # as many as a note names one by one
 
 _PART_NAME = re.compile(r"[A-Za-z]\w*")
 _NUMBERED_NAME = re.compile(r"[A-Za-z]\d\w*")
@@ -37,18 +41,32 @@ _NUMBERED_NAME = re.compile(r"[A-Za-z]\d\w*")
 _WORD = re.compile(r"[(\"']*([^\W\d_]+(?:[-'/][^\W\d_]+)*)[)\"':;,.!?]*")
 _SHORT_WORDS = {"and", "fig", "for", "lab", "low", "of", "the", "two"}
 _LETTERS_OF_A_WORD = 4
-_PARAMETER = re.compile(r"([A-Za-z]\w*)=\S+")
 _CAPITAL_MILLI = re.compile(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)M(?![eE][gG])\w*")
+# Of the characters below the blank, a text has these, and perhaps a last one by which DOS ended its files.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f](?!\Z)|[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Note:
+    """What was taken for granted or passed over in reading a netlist: the line for the user, and what such notes are counted under."""
+
+    topic: str
+    text: str
 
 
 @dataclass(frozen=True)
 class NetlistFile:
-    """A netlist, in whose sense it was read, its title ("" where it has none), and what was taken for granted, a line each."""
+    """A netlist, in whose sense it was read, its title ("" where it has none), and what was taken for granted, a note each."""
 
     netlist: Netlist
     convention: Convention
     title: str
-    notes: tuple[str, ...]
+    remarks: tuple[Note, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The notes as lines for the user."""
+        return tuple(note.text for note in self.remarks)
 
 
 def read_text(path: Path) -> str:
@@ -56,11 +74,35 @@ def read_text(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise NetlistError("the file is larger than 1 MiB; a netlist of 200 parts is a few KiB")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise NetlistError(f"not a text file (byte {error.start} is no UTF-8)") from error
+        return decoded(path.read_bytes())
     except OSError as error:
         raise NetlistError(f"cannot be read: {error.strerror}") from error
+
+
+def decoded(data: bytes) -> str:
+    """The text of a file as LTspice and KiCad write it: UTF-8 or UTF-16, with a mark or without, or else the code page 1252 of Windows.
+
+    In the last the micro sign is the byte b5. Raises NetlistError for bytes that are no text.
+    """
+    coding = "utf-8-sig"
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        coding = "utf-16"
+    elif b"\0" in data[:2]:
+        coding = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
+    for known in (coding, "cp1252"):
+        try:
+            text = data.decode(known)
+        except UnicodeDecodeError as error:
+            if known == "cp1252" or coding != "utf-8-sig":
+                raise NetlistError(
+                    f"not a text file (byte {error.start} is no {known.removesuffix('-sig')})"
+                ) from error
+        else:
+            break
+    control = _CONTROL.search(text)
+    if control is not None:
+        raise NetlistError(f"not a text file (character {control.start()} is a control character)")
+    return text.removesuffix("\x1a")
 
 
 def netlist_of(text: str, convention: Convention | None = None) -> NetlistFile:
@@ -68,26 +110,41 @@ def netlist_of(text: str, convention: Convention | None = None) -> NetlistFile:
 
     SPICE has a title in line 1, many files have a part there; which it is, the line itself must tell. Raises NetlistError naming the line.
     """
-    sense = convention or _convention_of(text)
     notes = []
     lines = _joined(text)
     title = _statement(lines[0]).strip() if _is_title(lines) else ""
     if title:
-        notes.append(f"line 1 is taken as the title: {title}")
+        notes.append(Note("title", f"line 1 is taken as the title: {title}"))
         _refuse_continued_title(text)
         lines[0] = ""
     elif _is_in_doubt(lines[0]):
-        notes.append(f"line 1 is read as a part: {_statement(lines[0]).strip()} (a title is written after *)")
-    lines, dropped = _without_parameters(lines)
-    if dropped:
-        notes.append(f"passed over, since no small-signal formula depends on them: {_listed(dropped)}")
-    netlist = _parsed(lines, sense)
-    notes += milli_notes((part.name, part.value) for part in netlist.parts if part.value is not None)
+        statement = _statement(lines[0]).strip()
+        notes.append(Note("title", f"line 1 is read as a part: {statement} (a title is written after *)"))
+    sense = convention or _convention_of(lines)
+    lines, comments = behind_semicolons(lines)
+    netlist, directives, passed = _parsed(lines, sense)
+    notes += _notes(directives, passed, comments)
     if sense == "lcapy":
         netlist = replace(netlist, parts=tuple(_hints_turned(part) for part in netlist.parts))
+    else:
+        netlist, one = _without_capitals(netlist)
+        if one:
+            notes.append(
+                Note(
+                    "capital letters",
+                    f"one node each, for SPICE does not tell capital letters from small ones: {_listed(one)}",
+                )
+            )
+    notes += [
+        Note("M is milli", note)
+        for note in milli_notes((part.name, part.value) for part in netlist.parts if part.value is not None)
+    ]
     if convention is None and sense == "lcapy" and any(part.kind in TURNED_BY_LCAPY for part in netlist.parts):
         notes.append(
-            "read as an lcapy netlist: a positive current leaves a current source's first node (--convention spice for the other way)"
+            Note(
+                "lcapy",
+                "read as an lcapy netlist: a positive current leaves a current source's first node (--convention spice for the other way)",
+            )
         )
     return NetlistFile(netlist, sense, title, tuple(notes))
 
@@ -101,15 +158,44 @@ def milli_notes(values: Iterable[tuple[str, str]]) -> list[str]:
     return []
 
 
-def _parsed(lines: Sequence[str], sense: Convention) -> Netlist:
+def _notes(directives: Directives, passed: Passed, comments: Iterable[tuple[int, str]]) -> list[Note]:
+    """What was passed over, a note a topic."""
+    doubtful = [f"line {place + 1}, {comment}" for place, comment in comments]
+    topics = (
+        ("names", "called otherwise here", passed.names),
+        ("parameters", "passed over, since no small-signal formula depends on them", passed.parameters),
+        ("waveforms", "passed over, since no formula depends on what a source does in time", passed.waveforms),
+        ("directives", "passed over, since no part depends on them", directives.passed),
+        ("values", "spelt as on parts", passed.values),
+        ("comments", "taken as comments, not as hints, which give a direction, as in `; up, supply`", doubtful),
+    )
+    return [Note(topic, f"{said}: {_listed(items)}") for topic, said, items in topics if items]
+
+
+def _parsed(lines: Sequence[str], sense: Convention) -> tuple[Netlist, Directives, Passed]:
     try:
-        return parse_netlist("\n".join(lines), convention=sense)
+        kept, directives = read_directives(lines)
+        plain, passed = plain_parts(kept, directives)
+        return parse_netlist("\n".join(plain), convention=sense), directives, passed
     except NetlistError as error:
         name, *words = _statement(lines[0]).split() or [""]
         perhaps_prose = not _NUMBERED_NAME.fullmatch(name) or any(map(_is_prose, words))
         if str(error).startswith("line 1:") and perhaps_prose and not name.startswith(".") and any(lines[1:]):
             raise NetlistError(f"{error} (a title in line 1 is written after *)") from None
         raise
+
+
+def _without_capitals(netlist: Netlist) -> tuple[Netlist, list[str]]:
+    """The netlist with the names of nodes that differ in capital letters alone made one, the first, and those names."""
+    first: dict[str, str] = {}
+    spelt: dict[str, list[str]] = {}
+    for node in netlist.nodes:
+        spelt.setdefault(first.setdefault(node.lower(), node), []).append(node)
+    one = [" and ".join(names) for names in spelt.values() if len(names) > 1]
+    if not one:
+        return netlist, one
+    parts = (replace(part, nodes=tuple(first[node.lower()] for node in part.nodes)) for part in netlist.parts)
+    return replace(netlist, parts=tuple(parts)), one
 
 
 def _hints_turned(part: Part) -> Part:
@@ -123,8 +209,9 @@ def _hints_turned(part: Part) -> Part:
     return replace(part, hints=tuple(turned))
 
 
-def _convention_of(text: str) -> Convention:
-    return "lcapy" if re.search(r"^\s*[VI]\w*\s+\S+\s+\S+\s+step\b", text, re.MULTILINE | re.IGNORECASE) else "spice"
+def _convention_of(lines: Iterable[str]) -> Convention:
+    stepped = re.compile(r"\s*[VI]\w*\s+\S+\s+\S+\s+step\b", re.IGNORECASE)
+    return "lcapy" if any(map(stepped.match, lines)) else "spice"
 
 
 def _statement(line: str) -> str:
@@ -223,30 +310,6 @@ def _is_value(word: str) -> bool:
     return True
 
 
-# --- Parameters -------------------------------------------------------------------------------------------------------
-
-
-def _without_parameters(lines: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The lines without parameters that no small-signal formula depends on, and those that were taken out: `M1 W=1u L=1u`."""
-    plain, dropped = [], []
-    for line in lines:
-        statement, semicolon, hints = line.partition(";")
-        if "=" in statement:
-            name, *words = re.sub(r"\s*([=,])\s*", r"\1", statement).split() or [""]
-            out = [word for word in words if _is_idle(name, word)]
-            if out:
-                dropped.append(" ".join([name, *out]))
-                line = " ".join([name, *(word for word in words if word not in out)]) + semicolon + hints
-        plain.append(line)
-    return plain, dropped
-
-
-def _is_idle(name: str, word: str) -> bool:
-    found = _PARAMETER.fullmatch(word)
-    kind = name[:1].upper()
-    return found is not None and (kind in TRANSISTORS or (kind in ("C", "L") and found[1].lower() == "ic"))
-
-
-def _listed(dropped: Sequence[str]) -> str:
-    rest = len(dropped) - _NAMED_PARTS
-    return "; ".join(dropped[:_NAMED_PARTS]) + (f"; and those of {rest} more" if rest > 0 else "")
+def _listed(items: Sequence[str]) -> str:
+    rest = len(items) - _NAMED
+    return "; ".join(items[:_NAMED]) + (f"; and those of {rest} more" if rest > 0 else "")

@@ -1,0 +1,79 @@
+"""What stands behind the nodes of a source: its DC value, its AC amplitude, and what it does in time.
+
+    V1 in 0 DC 5 AC 1 0 SINE(0 1 1k)
+
+Nothing that is asked of a circuit depends on an amplitude, a phase or a waveform. Any other word is left among the values, so that a
+source that has more than one of them is refused: none vanishes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_WAVEFORM = re.compile(r"(?:sine?|pulse|pwl|exp|sffm)(?=\(|$)|(?:am|trnoise|trrandom)(?=\()", re.IGNORECASE)
+# PWL alone has words of its own: `PWL REPEAT FOREVER (0 0 1m 1) ENDREPEAT`, `PWL FILE=wave.txt`.
+_OF_PWL = re.compile(r"repeat|for|forever|endrepeat|file=\S+", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?\.?\d\S*|\{\S+\}")
+_AMPLITUDE = re.compile(rf"{_NUMBER.pattern}|[A-Za-z]\w*")
+
+
+@dataclass(frozen=True)
+class SourceWords:
+    """The values among a source's words (one, or none, where it is written rightly), and its waveform, "" without one."""
+
+    values: tuple[str, ...]
+    waveform: str
+
+
+def source_words(words: Sequence[str]) -> SourceWords:
+    """Sort the words behind a source's nodes: `DC 5 AC 1 0` → `5`; `step` → nothing; `SIN(0 1 1k) AC 1` → nothing and the waveform."""
+    words = re.sub(r"\)(?=[^\s)])", ") ", " ".join(words)).split()
+    values: list[str] = []
+    waveform: list[str] = []
+    place = 0
+    while place < len(words):
+        word = words[place]
+        end = place + 1
+        lower = word.lower()
+        if lower == "ac":
+            end = _end_of_amplitude(words, end)
+        elif lower.startswith("dc="):
+            values.append(word[3:])
+        elif _WAVEFORM.match(word):
+            end = _end_of_waveform(words, place)
+            waveform += words[place:end]
+        elif lower not in ("dc", "step") and not lower.startswith("ac="):
+            values.append(word)
+        place = end
+    return SourceWords(tuple(values), " ".join(waveform))
+
+
+def _end_of_amplitude(words: Sequence[str], place: int) -> int:
+    """Where the amplitude and the phase that start here end; both may be left out."""
+    for pattern in (_AMPLITUDE, _NUMBER):
+        if place < len(words) and pattern.fullmatch(words[place]) and not _is_keyword(words[place]):
+            place += 1
+    return place
+
+
+def _is_keyword(word: str) -> bool:
+    return word.lower() in ("ac", "dc", "step") or _WAVEFORM.match(word) is not None
+
+
+def _end_of_waveform(words: Sequence[str], start: int) -> int:
+    """Where the waveform that starts here ends: behind its bracket, or its numbers where it has none. An open bracket ends it at once."""
+    place, depth = start, words[start].count("(") - words[start].count(")")
+    bracketed = "(" in words[start]
+    is_pwl = words[start].lower().startswith("pwl")
+    for place in range(start + 1, len(words)):
+        word = words[place]
+        opens = not bracketed and word.startswith("(")
+        if depth <= 0 and not (
+            opens or (not bracketed and _NUMBER.fullmatch(word)) or (is_pwl and _OF_PWL.fullmatch(word))
+        ):
+            return place
+        bracketed |= opens
+        depth += word.count("(") - word.count(")")
+    return start + 1 if depth > 0 else len(words)
