@@ -20,6 +20,7 @@ from diagramlens.domains.circuits.linearise import linearise
 from diagramlens.domains.circuits.netlist import Netlist, NetlistError, merge_wires, parse_netlist
 from diagramlens.domains.circuits.solve import SolveError, transfer_across, transfer_text
 from diagramlens.grading.expressions import same_expression
+from diagramlens.grading.netlist_answers import read_netlist_answer
 from diagramlens.grading.verdict import Verdict
 
 UNPOLARISED = "RLC"
@@ -35,9 +36,12 @@ def can_be_solved(gold: Mapping[str, Any]) -> bool:
 def same_transfer_via_netlist(gold: Mapping[str, Any], predicted: str) -> Verdict:
     """Whether the predicted netlist has the gold's transfer function. `gold` is that of a transfer question; never raises for any text."""
     truth = merge_wires(parse_netlist(gold["netlist"]))
+    read, fault = read_netlist_answer(predicted, {part.name for part in truth.parts})
     try:
+        if fault:
+            raise NetlistError(fault)
         # Of a transistor circuit the gold is about the small-signal circuit.
-        circuit = _with_symbols_of(truth, merge_wires(linearise(parse_netlist(predicted))))
+        circuit = _with_symbols_of(truth, merge_wires(linearise(read)))
         if len(circuit.parts) > len(truth.parts) + _SPARE_PARTS:
             return Verdict(
                 False, f"the predicted netlist lists {len(circuit.parts)} parts, the circuit has {len(truth.parts)}"

@@ -8,17 +8,13 @@ ground (node `0`), that node must be the predicted `0` too. Values are not compa
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 from diagramlens.domains.circuits.netlist import GROUND, PINS, Netlist, NetlistError, Part, merge_wires, parse_netlist
-
-MAX_CHARACTERS = 20_000
-MAX_PARTS = 200
-MAX_LINES = 400
+from diagramlens.domains.circuits.netlist_file import netlist_of
+from diagramlens.grading.netlist_answers import read_netlist_answer
 
 UNPOLARISED = "RLC"
 # What the ends of a part are called, in the order of its nodes; those of op-amps and transistors are the netlist's own PINS.
@@ -26,9 +22,6 @@ ROLES = {
     **dict.fromkeys("VEHP", ("+", "-", "control +", "control -")),
     **dict.fromkeys("IGF", ("first", "second", "control +", "control -")),
 }
-
-# What is taken for a part's name in an answer: letters with a number, a wire, a supply. Names of the gold are, whatever they look like.
-_NAME = re.compile(r"[A-Za-z]{1,3}\d\w*|W|V(?:DD|CC|SS|EE)")
 
 # A terminal is the name of a part and the role of its pin; all pins of an unpolarised part have the role "".
 Terminal = tuple[str, str]
@@ -47,16 +40,12 @@ class NetlistScore:
 def compare_netlists(gold_text: str, predicted_text: str) -> NetlistScore:
     """Score a predicted netlist, which is hostile text, against the gold one.
 
-    Code fences, list marks and prose around the parts are passed over. A line that looks like a part but is none makes the netlist
-    inexact; F1 counts the other lines. F1 is that of the multiset of unordered pairs of terminals joined at a node, the ground being a
-    terminal where the gold has one. Raises NetlistError for a gold that is no netlist.
+    Code fences, list marks and prose around the parts are passed over, values and remarks behind their nodes too. A line that looks like
+    a part but is none makes the netlist inexact; F1 counts the other lines. F1 is that of the multiset of unordered pairs of terminals
+    joined at a node, the ground being a terminal where the gold has one. Raises NetlistError for a gold that is no netlist.
     """
-    gold = merge_wires(parse_netlist(gold_text))
-    if len(predicted_text) > MAX_CHARACTERS:
-        return NetlistScore(
-            False, 0.0, f"the answer has {len(predicted_text)} characters; at most {MAX_CHARACTERS} are read"
-        )
-    parsed, fault = _read_tolerantly(predicted_text, {part.name for part in gold.parts})
+    gold = merge_wires(_gold(gold_text))
+    parsed, fault = read_netlist_answer(predicted_text, {part.name for part in gold.parts})
     if not parsed.parts:
         return NetlistScore(False, 0.0, fault or "there is no part in the answer")
     predicted = merge_wires(parsed)
@@ -69,31 +58,12 @@ def compare_netlists(gold_text: str, predicted_text: str) -> NetlistScore:
     return NetlistScore(False, f1, fault or _first_difference(gold, predicted, gold_nodes, predicted_nodes))
 
 
-def _read_tolerantly(text: str, known: Collection[str]) -> tuple[Netlist, str]:
-    """The parts of an answer, and what was wrong with the first line that looks like a part but is none ("" where nothing was)."""
-    lines = [line for line in map(_without_marks, text.splitlines()) if _looks_like_part(line, known)]
+def _gold(text: str) -> Netlist:
+    """The gold's netlist: this project's own text, or one that another program wrote."""
     try:
-        return parse_netlist("\n".join(lines), limit=MAX_PARTS), ""
-    except NetlistError as error:
-        fault = str(error)
-    parts: dict[str, Part] = {}
-    for number, line in enumerate(lines[:MAX_LINES]):
-        try:
-            part = parse_netlist(line).parts[0]
-        except NetlistError:
-            continue
-        # Wires may share a name; of two other parts with one name the first stays.
-        parts.setdefault(f"{part.name} {number}" if part.kind == "W" else part.name, part)
-    return Netlist(tuple(parts.values())[:MAX_PARTS]), fault
-
-
-def _without_marks(line: str) -> str:
-    return re.sub(r"\A(?:[-*•]\s+|\d+[.)]\s+)", "", line.strip().strip("`").strip())
-
-
-def _looks_like_part(line: str, known: Collection[str]) -> bool:
-    first, _, rest = line.partition(" ")
-    return first in known or (_NAME.fullmatch(first) is not None and bool(rest.strip()))
+        return parse_netlist(text)
+    except NetlistError:
+        return netlist_of(text).netlist
 
 
 def _terminals_by_node(netlist: Netlist, grounded: bool) -> dict[str, list[Terminal]]:

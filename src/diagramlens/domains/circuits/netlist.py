@@ -146,7 +146,7 @@ def parse_netlist(text: str, *, limit: int = 200, convention: Convention = "spic
         if line.lstrip().startswith(";"):
             options += _read_hints(line.lstrip(" \t;"))
             continue
-        part = _read_line(line, number)
+        part = read_part(line, number)
         if part is None:
             continue
         if len(parts) == limit:
@@ -211,8 +211,8 @@ def without_values(netlist: Netlist) -> Netlist:
     return replace(netlist, parts=tuple(replace(part, value=None) for part in netlist.parts))
 
 
-def _read_line(line: str, number: int) -> Part | None:
-    """The part that a line states; None for a blank line, a comment or an analysis."""
+def read_part(line: str, number: int) -> Part | None:
+    """The part that a line states by itself; None for a blank line, a comment or an analysis. Raises NetlistError with the number."""
     statement, _, hint_text = line.partition(";")
     words = statement.split()
     if not words or words[0][0] in "*#":
