@@ -3,19 +3,25 @@
 lcapy cannot be interrupted (it takes minutes over some circuits), and importing it changes how SymPy prints in the whole process; so it
 is asked over a pipe, and killed when it takes too long. It takes a current source's current to leave its first node, against SPICE;
 its netlists are written accordingly. An ideal op-amp is given a finite gain A, and the limit of the answer for A to infinity taken.
+
+No name of ours reaches lcapy 1.26. There a value called k, n or z is a discrete-time variable and vanishes from the answer, I and j are
+imaginary, pi is a number, a node GND is not the ground, and names with other characters than letters and digits are refused. So
+every part, node and symbol goes by its kind or an x and a number, and the answer is brought back to the names that were asked in.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from multiprocessing.connection import Connection
 from typing import Any
 
 from diagramlens.domains.circuits.netlist import (
+    GROUND,
     SOURCES,
     TURNED_BY_LCAPY,
     Netlist,
@@ -35,6 +41,7 @@ DC_KINDS = ("voltage", "current")
 _GAIN = "A_ideal_0"
 # A source whose Laplace transform is 1.
 _UNIT = "s 1"
+_SYMBOL = re.compile(r"\bx(\d+)\b")
 
 
 class LcapyError(DiagramLensError):
@@ -119,11 +126,12 @@ def solve_with_lcapy(kind: str, gold: Mapping[str, Any]) -> tuple[str | None, st
     """lcapy's answer to a question in this process: an expression, or an exact number as `num/den`; None and why where it fails."""
     from sympy.polys.polyerrors import BasePolynomialError
 
-    netlist = parse_netlist(gold["netlist"])
+    circuit = renamed(parse_netlist(gold["netlist"]))
     try:
         if kind not in DC_KINDS:
-            return _transfer(netlist, gold["source"], gold["positive"], gold["negative"]), ""
-        value = _dc(netlist, kind, gold["across"])
+            positive, negative = circuit.nodes[gold["positive"]], circuit.nodes[gold["negative"]]
+            return circuit.translated(_transfer(circuit, circuit.parts[gold["source"]], positive, negative)), ""
+        value = _dc(circuit.netlist, kind, circuit.parts[gold["across"]])
         return (f"{-value if gold['plus'] else value}", "") if value is not None else (None, "no exact number")
     # What lcapy and the SymPy below it are known to raise for circuits that they cannot do.
     except (
@@ -133,20 +141,61 @@ def solve_with_lcapy(kind: str, gold: Mapping[str, Any]) -> tuple[str | None, st
         LookupError,
         ArithmeticError,
         RuntimeError,
+        AssertionError,
+        SyntaxError,
         BasePolynomialError,
     ) as error:
         return None, f"raised {type(error).__name__}"
 
 
-def _transfer(netlist: Netlist, source: str, positive: str, negative: str) -> str:
+@dataclass(frozen=True)
+class Renamed:
+    """A circuit in names that mean nothing to lcapy: `parts` and `nodes` map its own names to them.
+
+    `symbols` maps the new names of parts to symbols x1, x2, …, of which the n-th stands for `meant[n - 1]`.
+    """
+
+    netlist: Netlist
+    parts: Mapping[str, str]
+    nodes: Mapping[str, str]
+    symbols: Mapping[str, str]
+    meant: tuple[str, ...]
+
+    def translated(self, expression: str) -> str:
+        """An expression in those symbols as one in the circuit's own; a name that none of them is stays, and no gold has it."""
+        return _SYMBOL.sub(lambda found: self.meant[int(found[1]) - 1], expression)
+
+
+def renamed(netlist: Netlist) -> Renamed:
+    """The circuit with every part, node and symbol called otherwise, values as they are; node 0 stays."""
+    nodes = {node: str(number) for number, node in enumerate((n for n in netlist.nodes if n != GROUND), start=1)}
+    nodes |= {GROUND: GROUND} if GROUND in netlist.nodes else {}
+    parts = {part.name: f"{part.kind}{number}" for number, part in enumerate(netlist.parts, start=1)}
+    meant = tuple(dict.fromkeys(symbol_of(part) for part in netlist.parts))
+    symbols = {parts[part.name]: f"x{meant.index(symbol_of(part)) + 1}" for part in netlist.parts}
+    renamed_parts = (
+        replace(
+            part,
+            name=f"{part.kind}{number}",
+            nodes=tuple(nodes[node] for node in part.nodes),
+            control=parts[part.control] if part.control else None,
+        )
+        for number, part in enumerate(netlist.parts, start=1)
+    )
+    return Renamed(Netlist(tuple(renamed_parts)), parts, nodes, symbols, meant)
+
+
+def _transfer(renamed: Renamed, source: str, positive: str, negative: str) -> str:
     """V(positive) - V(negative) over the source, by lcapy's nodal analysis.
 
     Circuit.transfer would first look for a ladder, a search that never ends for some circuits of 6 parts and more (lcapy 1.26).
     """
     from lcapy import Circuit
 
-    netlist = _without_shorted(netlist, source)
-    symbols: dict[str, object] = {part.name: symbol_of(part) for part in netlist.parts if part.kind not in SOURCES}
+    netlist = _without_shorted(renamed.netlist, source)
+    symbols: dict[str, object] = {
+        part.name: renamed.symbols[part.name] for part in netlist.parts if part.kind not in SOURCES
+    }
     drive = netlist.part(source)
     if any(part.control == source for part in netlist.parts):
         # What the source's current rules needs the source itself: it stays, with the Laplace transform 1.
