@@ -31,6 +31,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+from diagramlens.domains.circuits.hint_words import split_hints
 from diagramlens.domains.circuits.source_words import source_words
 from diagramlens.domains.circuits.spice_numbers import spice_number
 from diagramlens.records import DiagramLensError
@@ -144,7 +145,7 @@ def parse_netlist(text: str, *, limit: int = 200, convention: Convention = "spic
         if line.strip().lower() == ".end":
             break
         if line.lstrip().startswith(";"):
-            options += _read_hints(line.lstrip(" \t;"))
+            options += split_hints(line.lstrip(" \t;"))
             continue
         part = read_part(line, number)
         if part is None:
@@ -249,7 +250,7 @@ def read_part(line: str, number: int) -> Part | None:
                 f"line {number}: {_short(node)} is no node name: letters and digits with _ . + - / and the like"
             )
     value = _read_value(kind, name, rest, number)
-    return Part(name, kind, tuple(map(node_named, nodes)), value, _read_hints(hint_text), control, model)
+    return Part(name, kind, tuple(map(node_named, nodes)), value, split_hints(hint_text), control, model)
 
 
 def split_statement(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -271,10 +272,6 @@ def split_statement(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def is_node_name(text: str) -> bool:
     """Whether a word can be the name of a node."""
     return _NODE.fullmatch(text) is not None
-
-
-def _read_hints(text: str) -> tuple[str, ...]:
-    return tuple(hint.strip() for hint in text.split(",") if hint.strip())
 
 
 def _read_model(kind: str, name: str, joined: list[str], rest: list[str], number: int) -> tuple[str | None, list[str]]:
@@ -300,7 +297,8 @@ def _read_model(kind: str, name: str, joined: list[str], rest: list[str], number
 def _read_value(kind: str, name: str, words: list[str], number: int) -> str | None:
     """The value among the words after the nodes. Of a source that is its DC (or step) value; an AC amplitude is not one."""
     if kind in SOURCES:
-        words = list(source_words(words).values)
+        found = source_words(words)
+        words = words if found.others else list(found.values)
     if len(words) > 1 or (words and kind in "WP"):
         _refuse_expression(name, " ".join(words), number)
         takes = "no value" if kind in "WP" else "one value"

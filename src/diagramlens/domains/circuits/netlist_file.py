@@ -108,18 +108,20 @@ def decoded(data: bytes) -> str:
 def netlist_of(text: str, convention: Convention | None = None) -> NetlistFile:
     """The netlist in a text; without a convention lcapy's where a source has the value `step`, which only lcapy knows.
 
-    SPICE has a title in line 1, many files have a part there; which it is, the line itself must tell. Raises NetlistError naming the line.
+    SPICE has a title in line 1, many files have a part there; which it is, the line itself must tell (the first that is not blank). Raises
+    NetlistError naming the line.
     """
     notes = []
     lines = _joined(text)
-    title = _statement(lines[0]).strip() if _is_title(lines) else ""
+    first = next((place for place, line in enumerate(lines) if line.strip()), 0)
+    statement = _statement(lines[first]).strip()
+    title = statement if _is_title(lines[first:]) else ""
     if title:
-        notes.append(Note("title", f"line 1 is taken as the title: {title}"))
-        _refuse_continued_title(text)
-        lines[0] = ""
-    elif _is_in_doubt(lines[0]):
-        statement = _statement(lines[0]).strip()
-        notes.append(Note("title", f"line 1 is read as a part: {statement} (a title is written after *)"))
+        notes.append(Note("title", f"line {first + 1} is taken as the title: {title}"))
+        _refuse_continued_title(text, first)
+        lines[first] = ""
+    elif _is_in_doubt(statement):
+        notes.append(Note("title", f"line {first + 1} is read as a part: {statement} (a title is written after *)"))
     sense = convention or _convention_of(lines)
     lines, comments = behind_semicolons(lines)
     netlist, directives, passed = _parsed(lines, sense)
@@ -165,7 +167,7 @@ def _notes(directives: Directives, passed: Passed, comments: Iterable[tuple[int,
         ("names", "called otherwise here", passed.names),
         ("parameters", "passed over, since no small-signal formula depends on them", passed.parameters),
         ("waveforms", "passed over, since no formula depends on what a source does in time", passed.waveforms),
-        ("directives", "passed over, since no part depends on them", directives.passed),
+        ("directives", "passed over, since no part read here depends on them", directives.passed),
         ("values", "spelt as on parts", passed.values),
         ("comments", "taken as comments, not as hints, which give a direction, as in `; up, supply`", doubtful),
     )
@@ -178,9 +180,11 @@ def _parsed(lines: Sequence[str], sense: Convention) -> tuple[Netlist, Directive
         plain, passed = plain_parts(kept, directives)
         return parse_netlist("\n".join(plain), convention=sense), directives, passed
     except NetlistError as error:
-        name, *words = _statement(lines[0]).split() or [""]
+        first = next((place for place, line in enumerate(lines) if line.strip()), 0)
+        name, *words = _statement(lines[first]).split() or [""]
         perhaps_prose = not _NUMBERED_NAME.fullmatch(name) or any(map(_is_prose, words))
-        if str(error).startswith("line 1:") and perhaps_prose and not name.startswith(".") and any(lines[1:]):
+        is_first = str(error).startswith(f"line {first + 1}:") and any(lines[first + 1 :])
+        if is_first and perhaps_prose and not name.startswith("."):
             raise NetlistError(f"{error} (a title in line 1 is written after *)") from None
         raise
 
@@ -246,10 +250,12 @@ def _joined(text: str) -> list[str]:
     return lines
 
 
-def _refuse_continued_title(text: str) -> None:
-    second = text.splitlines()[1:2]
-    if second and second[0].lstrip().startswith("+"):
-        raise NetlistError("line 2: a line that starts with + continues a part, and line 1 is taken as the title")
+def _refuse_continued_title(text: str, first: int) -> None:
+    following = text.splitlines()[first + 1 : first + 2]
+    if following and following[0].lstrip().startswith("+"):
+        raise NetlistError(
+            f"line {first + 2}: a line that starts with + continues a part, and line {first + 1} is taken as the title"
+        )
 
 
 # --- The title --------------------------------------------------------------------------------------------------------
@@ -258,18 +264,21 @@ def _refuse_continued_title(text: str) -> None:
 def _is_title(lines: Sequence[str]) -> bool:
     """Whether line 1 is a title. A directive or a comment is none, nor is a line without others below it.
 
-    It is a part, if perhaps a wrong one, where its name is a letter and a number (`R1`), it ends at ground, or all its nodes are found
-    in other lines, or one is and there is a value. Else it is a title where its name is no part's (`Sallen-Key`), or stands alone, or
-    where a word has four letters or more and is no node (`Low pass filter`, which could be an inductor between `pass` and `filter`).
+    It is a part, if perhaps a wrong one, where its name is a letter and a number (`R1`, unless its nodes are words that no other line
+    has: `R2R ladder network`), it ends at ground, or all its nodes are found in other lines, or one is and there is a value. Else it is
+    a title where its name is no part's (`Sallen-Key`), or stands alone, or where a word has four letters or more and is no node (`Low
+    pass filter`, which could be an inductor between `pass` and `filter`).
     """
     name, *words = _statement(lines[0]).split() or [""]
     others = _words_of_parts(lines[1:])
-    if not name or name[0] in "*#." or not others or _NUMBERED_NAME.fullmatch(name):
+    if not name or name[0] in "*#." or not others:
         return False
     words = [node_named(word) for word in words if word.lower() != OPAMP]
     count = NODE_COUNTS.get(name[0].upper(), 2)
     nodes, rest = words[:count], words[count + (name[0].upper() in CURRENT_CONTROLLED) :]
     complete, strange = len(nodes) == count, [node for node in nodes if node not in others]
+    if _NUMBERED_NAME.fullmatch(name):
+        return len(nodes) > 1 and strange == nodes and all(map(_is_prose, nodes))
     if GROUND in nodes or (complete and not strange):
         return False
     if complete and len(strange) < count and any(map(_is_value, rest)):

@@ -2,8 +2,8 @@
 
     V1 in 0 DC 5 AC 1 0 SINE(0 1 1k)
 
-Nothing that is asked of a circuit depends on an amplitude, a phase or a waveform. Any other word is left among the values, so that a
-source that has more than one of them is refused: none vanishes.
+Nothing that is asked of a circuit depends on an amplitude, a phase or a waveform. No other word vanishes: what is none of these, a value
+that stands neither first nor behind `DC` among them, is kept for whoever reads the source to refuse.
 """
 
 from __future__ import annotations
@@ -14,23 +14,25 @@ from dataclasses import dataclass
 
 _WAVEFORM = re.compile(r"(?:sine?|pulse|pwl|exp|sffm)(?=\(|$)|(?:am|trnoise|trrandom)(?=\()", re.IGNORECASE)
 # PWL alone has words of its own: `PWL REPEAT FOREVER (0 0 1m 1) ENDREPEAT`, `PWL FILE=wave.txt`.
-_OF_PWL = re.compile(r"repeat|for|forever|endrepeat|file=\S+", re.IGNORECASE)
+_OF_PWL = re.compile(r"repeat|for|forever|endrepeat|file=.+", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\.?\d\S*|\{\S+\}")
 _AMPLITUDE = re.compile(rf"{_NUMBER.pattern}|[A-Za-z]\w*")
 
 
 @dataclass(frozen=True)
 class SourceWords:
-    """The values among a source's words (one, or none, where it is written rightly), and its waveform, "" without one."""
+    """A source's value in the words that state it (one, or none), its waveform ("" without one), and the words that are neither."""
 
     values: tuple[str, ...]
     waveform: str
+    others: tuple[str, ...]
 
 
 def source_words(words: Sequence[str]) -> SourceWords:
     """Sort the words behind a source's nodes: `DC 5 AC 1 0` → `5`; `step` → nothing; `SIN(0 1 1k) AC 1` → nothing and the waveform."""
-    words = re.sub(r"\)(?=[^\s)])", ") ", " ".join(words)).split()
+    words = [piece for word in words for piece in _pieces(word)]
     values: list[str] = []
+    others: list[str] = []
     waveform: list[str] = []
     place = 0
     while place < len(words):
@@ -45,9 +47,15 @@ def source_words(words: Sequence[str]) -> SourceWords:
             end = _end_of_waveform(words, place)
             waveform += words[place:end]
         elif lower not in ("dc", "step") and not lower.startswith("ac="):
-            values.append(word)
+            states = not values and "=" not in word and (place == 0 or words[place - 1].lower() == "dc")
+            (values if states else others).append(word)
         place = end
-    return SourceWords(tuple(values), " ".join(waveform))
+    return SourceWords(tuple(values), " ".join(waveform), tuple(others))
+
+
+def _pieces(word: str) -> list[str]:
+    """A word parted behind its closing brackets: `1k)AC` is two."""
+    return [word] if '"' in word else re.sub(r"\)(?=[^\s)])", ") ", word).split()
 
 
 def _end_of_amplitude(words: Sequence[str], place: int) -> int:

@@ -99,9 +99,12 @@ def _plain(words: list[str], sources: Mapping[str, str], directives: Directives,
         head[3] = head[3] if head[3] in sources.values() else sources.get(head[3].lower(), head[3])
     if kind in SOURCES:
         found = source_words(tail)
-        tail = list(found.values)
+        tail = [*found.values, *found.others]
         if found.waveform:
             passed.waveforms.append(f"{name} {found.waveform}")
+        strange = [word for word in found.others if "=" not in word]
+        if strange:
+            raise NetlistError(f"{name} takes 2 nodes and one value, found also {' '.join(strange)!r}")
     idle = [word for word in tail if _is_idle(kind, word)]
     if idle:
         passed.parameters.append(" ".join([name, *idle]))
