@@ -153,7 +153,7 @@ def test_the_bode_plot_is_written(circuit: Path, suffix: str, capsys: pytest.Cap
     [
         ("V1 1 0\nV2 2 0\nR1 1 2\nR2 5 6", (), "node 5 floats"),
         ("V1 1 0\nV2 1 0\nR1 1 0", (), "V2 closes a loop of voltage sources"),
-        (".param x=3\nV1 1 0\nR1 1 0 x", (), "line 3: R1: its value x is set by .param in line 1, which is not read"),
+        (".param x=3\nV1 1 0\nR1 1 0 x", (), "line 3: R1: its value 'x' is set by .param in line 1, which is not read"),
         ("Vin 1 0 4.7q\nR1 1 0", (), "line 1: Vin: '4.7q' is no value"),
         (
             "Low pass filter\nR1 1 0 1k",

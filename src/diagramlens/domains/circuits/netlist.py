@@ -228,10 +228,10 @@ def read_part(line: str, number: int) -> Part | None:
     kind = name[0].upper()
     if kind not in NODE_COUNTS:
         raise NetlistError(
-            f"line {number}: unknown part letter {name[0]!r} in {_short(name)}; known are {' '.join(NODE_COUNTS)}"
+            f"line {number}: unknown part letter {name[0]!r} in {short(name)}; known are {' '.join(NODE_COUNTS)}"
         )
     if not _NAME.fullmatch(name):
-        raise NetlistError(f"line {number}: {_short(name)} is no part name: letters, digits and _ only")
+        raise NetlistError(f"line {number}: {short(name)} is no part name: letters, digits and _ only")
     joined, rest = split_statement(words)
     control = None
     if kind in CURRENT_CONTROLLED:
@@ -247,7 +247,7 @@ def read_part(line: str, number: int) -> Part | None:
     for node in nodes:
         if not is_node_name(node):
             raise NetlistError(
-                f"line {number}: {_short(node)} is no node name: letters and digits with _ . + - / and the like"
+                f"line {number}: {short(node)} is no node name: letters and digits with _ . + - / and the like"
             )
     value = _read_value(kind, name, rest, number)
     return Part(name, kind, tuple(map(node_named, nodes)), value, split_hints(hint_text), control, model)
@@ -286,7 +286,7 @@ def _read_model(kind: str, name: str, joined: list[str], rest: list[str], number
             f"line {number}: {name} does not say its type: {name} {' '.join(PINS[kind])} {' or '.join(MODELS[kind])}"
         )
     if rest:
-        raise NetlistError(f"line {number}: {name} takes nothing after {model}, found {_short(' '.join(rest))}")
+        raise NetlistError(f"line {number}: {name} takes nothing after {model}, found {short(' '.join(rest))}")
     if len(nodes) > NODE_COUNTS[kind] + (kind == "M"):
         raise NetlistError(
             f"line {number}: {name} has {len(nodes)} nodes, a part of kind {kind} takes {NODE_COUNTS[kind]}"
@@ -303,7 +303,7 @@ def _read_value(kind: str, name: str, words: list[str], number: int) -> str | No
         _refuse_expression(name, " ".join(words), number)
         takes = "no value" if kind in "WP" else "one value"
         raise NetlistError(
-            f"line {number}: {name} takes {NODE_COUNTS[kind]} nodes and {takes}, found also {_short(' '.join(words))}"
+            f"line {number}: {name} takes {NODE_COUNTS[kind]} nodes and {takes}, found also {short(' '.join(words))}"
         )
     if not words:
         return None
@@ -322,11 +322,12 @@ def _read_value(kind: str, name: str, words: list[str], number: int) -> str | No
 def _refuse_expression(name: str, text: str, number: int) -> None:
     if "{" in text:
         raise NetlistError(
-            f"line {number}: {name}: {_short(text)} is an expression, which is not read: write its number, or one name as in {{R1}}"
+            f"line {number}: {name}: {short(text)} is an expression, which is not read: write its number, or one name as in {{R1}}"
         )
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A text as it stands in a message: in quotation marks, its end left out where it is long."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
@@ -339,7 +340,7 @@ def value_of(text: str) -> Fraction:
     number = spice_number(text)
     if number is None:
         raise NetlistError(
-            f"{_short(text)} is no value: a number such as 2.2k, 100n or 1meg (suffixes f p n u m k meg g t), or a name"
+            f"{short(text)} is no value: a number such as 2.2k, 100n or 1meg (suffixes f p n u m k meg g t), or a name"
         )
     return number
 

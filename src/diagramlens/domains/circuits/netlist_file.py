@@ -34,6 +34,7 @@ from diagramlens.domains.circuits.spice_parts import Passed, plain_parts
 MAX_FILE_BYTES = 1 << 20
 _OPPOSITE = {"left": "right", "right": "left", "up": "down", "down": "up"}
 _NAMED = 3  # as many as a note names one by one
+_LONGEST = 100  # characters of one of them, and of a title
 
 _PART_NAME = re.compile(r"[A-Za-z]\w*")
 _NUMBERED_NAME = re.compile(r"[A-Za-z]\d\w*")
@@ -117,11 +118,13 @@ def netlist_of(text: str, convention: Convention | None = None) -> NetlistFile:
     statement = _statement(lines[first]).strip()
     title = statement if _is_title(lines[first:]) else ""
     if title:
-        notes.append(Note("title", f"line {first + 1} is taken as the title: {title}"))
+        notes.append(Note("title", f"line {first + 1} is taken as the title: {_clipped(title)}"))
         _refuse_continued_title(text, first)
         lines[first] = ""
     elif _is_in_doubt(statement):
-        notes.append(Note("title", f"line {first + 1} is read as a part: {statement} (a title is written after *)"))
+        notes.append(
+            Note("title", f"line {first + 1} is read as a part: {_clipped(statement)} (a title is written after *)")
+        )
     sense = convention or _convention_of(lines)
     lines, comments = behind_semicolons(lines)
     netlist, directives, passed = _parsed(lines, sense)
@@ -321,4 +324,8 @@ def _is_value(word: str) -> bool:
 
 def _listed(items: Sequence[str]) -> str:
     rest = len(items) - _NAMED
-    return "; ".join(items[:_NAMED]) + (f"; and those of {rest} more" if rest > 0 else "")
+    return "; ".join(map(_clipped, items[:_NAMED])) + (f"; and those of {rest} more" if rest > 0 else "")
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -40,12 +40,12 @@ def source_words(words: Sequence[str]) -> SourceWords:
         end = place + 1
         lower = word.lower()
         if lower == "ac":
-            end = _end_of_amplitude(words, end)
+            end = _end_of_amplitude(words, place + 1)
         elif lower.startswith("dc="):
             values.append(word[3:])
         elif _WAVEFORM.match(word):
             end = _end_of_waveform(words, place)
-            waveform += words[place:end]
+            (waveform if end <= len(words) else others).extend(words[place:end])
         elif lower not in ("dc", "step") and not lower.startswith("ac="):
             states = not values and "=" not in word and (place == 0 or words[place - 1].lower() == "dc")
             (values if states else others).append(word)
@@ -71,7 +71,7 @@ def _is_keyword(word: str) -> bool:
 
 
 def _end_of_waveform(words: Sequence[str], start: int) -> int:
-    """Where the waveform that starts here ends: behind its bracket, or its numbers where it has none. An open bracket ends it at once."""
+    """Where the waveform that starts here ends: behind its bracket, or its numbers where it has none; beyond all where that stays open."""
     place, depth = start, words[start].count("(") - words[start].count(")")
     bracketed = "(" in words[start]
     is_pwl = words[start].lower().startswith("pwl")
@@ -84,4 +84,4 @@ def _end_of_waveform(words: Sequence[str], start: int) -> int:
             return place
         bracketed |= opens
         depth += word.count("(") - word.count(")")
-    return start + 1 if depth > 0 else len(words)
+    return len(words) + (depth > 0)

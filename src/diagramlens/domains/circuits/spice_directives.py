@@ -22,7 +22,6 @@ _BLOCKS = {".control": ".endc", ".subckt": ".ends"}
 _MODEL = re.compile(r"\.model\s+(\S+?)\s*[\s(]\s*([A-Za-z]\w*)", re.IGNORECASE)
 _SET_NAME = re.compile(r"([A-Za-z_]\w*)\s*(?:\([^()]*\)\s*)?=")
 _STEPPED_NAME = re.compile(r"\.step\s+(?:(?:dec|oct|lin)\s+)?param\s+([A-Za-z_]\w*)", re.IGNORECASE)
-_LONGEST = 60  # characters of a directive in a note
 
 
 @dataclass
@@ -52,7 +51,7 @@ def read_directives(lines: Sequence[str]) -> tuple[list[str], Directives]:
         else:
             _read_directive(word, line.strip(), number, found)
         if not _ANALYSIS.fullmatch(word):
-            found.passed.append(line.strip() if len(line.strip()) <= _LONGEST else f"{line.strip()[: _LONGEST - 3]}...")
+            found.passed.append(line.strip())
     return kept, found
 
 

@@ -19,6 +19,7 @@ from diagramlens.domains.circuits.netlist import (
     TRANSISTORS,
     NetlistError,
     node_named,
+    short,
     split_statement,
     value_of,
 )
@@ -104,7 +105,7 @@ def _plain(words: list[str], sources: Mapping[str, str], directives: Directives,
             passed.waveforms.append(f"{name} {found.waveform}")
         strange = [word for word in found.others if "=" not in word]
         if strange:
-            raise NetlistError(f"{name} takes 2 nodes and one value, found also {' '.join(strange)!r}")
+            raise NetlistError(f"{name} takes 2 nodes and one value, found also {short(' '.join(strange))}")
     idle = [word for word in tail if _is_idle(kind, word)]
     if idle:
         passed.parameters.append(" ".join([name, *idle]))
@@ -133,7 +134,9 @@ def _typed(kind: str, words: list[str], directives: Directives, passed: Passed) 
 def _refuse_expression(name: str, words: Iterable[str]) -> None:
     for word in words:
         if _EXPRESSIONS.fullmatch(word):
-            raise NetlistError(f"{name}: {word} begins an expression, which is not read: write {name} n+ n- c+ c- gain")
+            raise NetlistError(
+                f"{name}: {short(word)} begins an expression, which is not read: write {name} n+ n- c+ c- gain"
+            )
 
 
 def _is_idle(kind: str, word: str) -> bool:
@@ -156,14 +159,14 @@ def _values(name: str, words: Iterable[str], directives: Directives, passed: Pas
     for word in words:
         if "=" in word:
             raise NetlistError(
-                f"{name}: {word} is not read, and may change the circuit: write what it stands for as parts of their own"
+                f"{name}: {short(word)} is not read, and may change the circuit: write what it stands for as parts of their own"
             )
         bare = word.removeprefix("{").removesuffix("}").lower()
         if bare in directives.models:
-            raise NetlistError(f"{name}: the model {word} is not read: write the value of {name}")
+            raise NetlistError(f"{name}: the model {short(word)} is not read: write the value of {name}")
         if bare in directives.parameters:
             raise NetlistError(
-                f"{name}: its value {word} is set by {directives.parameters[bare]}, which is not read: write its number"
+                f"{name}: its value {short(word)} is set by {directives.parameters[bare]}, which is not read: write its number"
             )
         values.append(respelt(word))
         if values[-1] != word:
