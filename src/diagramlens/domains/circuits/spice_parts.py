@@ -57,7 +57,8 @@ class Passed:
 def plain_parts(lines: Sequence[str], directives: Directives) -> tuple[list[str], Passed]:
     """The lines of parts as `parse_netlist` reads them, comments left empty, and what was passed over. Raises NetlistError."""
     passed = Passed()
-    sources = {words[0].lower(): words[0] for words in map(str.split, lines) if words and words[0][0] in "Vv"}
+    names = [words[0].replace(_CALLED, "") for words in map(str.split, lines) if words]
+    sources = {name.lower(): name for name in names if name[:1] in ("V", "v")}
     plain = []
     for number, line in enumerate(lines, start=1):
         statement, semicolon, hints = line.partition(";")
