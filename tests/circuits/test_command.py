@@ -296,3 +296,42 @@ def test_idle_parameters_are_passed_over_and_continued_lines_joined(tmp_path: Pa
     printed = capsys.readouterr()
     assert printed.out == "-R1*gm1*ro1/(C1*R1*ro1*s+R1+ro1)\n"
     assert "no small-signal formula depends on them: M1 W=10u L=1u; C1 IC=2\n" in printed.err
+
+
+def test_what_is_passed_over_in_another_programs_netlist_is_said_on_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "rc.net"
+    path.write_bytes("* rc.asc\nV1 IN 0 AC 1\nR1 OUT IN 1k\nC1 OUT 0 100\u00b5\n.backanno\n.end\n".encode("cp1252"))
+    assert solve(path, "--source", "V1", "--output", "OUT,0", "--values") == 0
+    assert capsys.readouterr() == (
+        "10/(s+10)\n",
+        "diagramlens solve: passed over, since no part read here depends on them: .backanno\n",
+    )
+
+
+def test_a_series_resistance_of_a_source_never_vanishes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "rser.cir"
+    path.write_text("* a source of 50 ohms\nV1 1 0 AC 1 Rser=50\nR1 1 2 50\nC1 2 0 1n\n.end\n")
+    assert solve(path, "--source", "V1", "--output", "C1") == 1
+    assert "line 2: V1: 'Rser=50' is not read, and may change the circuit" in capsys.readouterr().err
+    # What the message asks for: 50 ohms of its own.
+    path.write_text("* a source of 50 ohms\nV1 x 0 AC 1\nR2 x 1 50\nR1 1 2 50\nC1 2 0 1n\n.end\n")
+    assert solve(path, "--source", "V1", "--output", "C1", "--report") == 0
+    assert "cut-off         : 1.592 MHz" in capsys.readouterr().out
+
+
+def test_a_comment_shorts_no_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "comment.cir"
+    path.write_text("* comments after ;\nV1 1 0 AC 1 ; supply\nV2 3 0 AC 1\nR1 1 2 1k\nR2 2 3 2k\nR3 2 0 3k\n.end\n")
+    assert solve(path, "--source", "V1", "--output", "2,0") == 0
+    printed = capsys.readouterr()
+    assert printed.out == "R2*R3/(R1*R2+R1*R3+R2*R3)\n"
+    assert "taken as comments, not as hints" in printed.err and "line 2, supply" in printed.err
+
+
+def test_an_output_is_named_by_its_net(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "net.cir"
+    path.write_text("* a supply net\nV1 +15V 0 15\nR1 +15V /out 1k\nR2 /out 0 1k\n.end\n")
+    assert solve(path, "--source", "V1", "--output", "+15V,/out") == 0
+    assert capsys.readouterr().out == "R1/(R1+R2)\n"

@@ -143,3 +143,12 @@ def test_two_hundred_parts_are_drawn(tmp_path: Path) -> None:
     path = tmp_path / "long.cir"
     path.write_text("V1 n0 0\n" + "\n".join(f"R{k} n{k - 1} n{k}\nC{k} n{k} 0" for k in range(1, 100)))
     assert main(["draw", str(path)]) == 0
+
+
+def test_what_is_passed_over_in_another_programs_netlist_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "kicad.cir"
+    path.write_text(".title KiCad schematic\n.save all\nR1 /in /out 1k\nC1 /out GND 100n\nV1 /in GND DC 0 AC 1\n.end\n")
+    assert main(["draw", str(path)]) == 0
+    assert "passed over, since no part read here depends on them: .save all" in capsys.readouterr().err

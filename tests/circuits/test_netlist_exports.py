@@ -190,7 +190,7 @@ def test_other_spellings_stay_as_they_are(value: str):
 @pytest.mark.parametrize("value", ["2M2", "1,5k", "10uF/16V", "2k2k", "1k-5", "10\u00e6"])
 def test_a_value_that_could_mean_two_things_or_none_is_refused(value: str):
     assert spice_number(respelt(value)) is None
-    with pytest.raises(NetlistError, match="line 2: R1: .* is no value"):
+    with pytest.raises(NetlistError, match=r"line 2: R1: .* is no value"):
         netlist_of(f"V1 1 0 5\nR1 1 0 {value}")
 
 

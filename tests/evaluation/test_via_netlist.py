@@ -48,6 +48,8 @@ GOLD = gold_of(DIVIDER, "V1", "R2")
         "V1 a e\nR1 a b\nR2 b f\nW e f\nW f 0",  # as traced from the drawing
         "V1 1 0 10\nR1 1 2 999k\nR2 2 0 R7",  # values made up
         "V1 1 0\nR1 2 1\nR2 0 2",  # the ends of resistors listed the other way round
+        "V1 /in GND SINE(0 1 1k)\nR1 /in /out 2k2\nR2 /out GND 10 k ; load",  # written as other programs do
+        "```\nV1 1 0\nR1 1 2\nR2 2 0\n```",  # in a fence
     ],
 )
 def test_a_right_reading_gives_the_equation(netlist: str) -> None:

@@ -57,6 +57,87 @@ def test_a_wrong_netlist_names_its_first_difference_and_keeps_partial_credit(pre
     assert score.terminal_f1 == pytest.approx(f1)
 
 
+@pytest.mark.parametrize(
+    "predicted",
+    [
+        "V1 0 1 SINE(0 1 1k)\nR1 1 2 2k2\nC1 2 0 10\u00b5F\n.tran 1m\n.end",
+        "V1 GND /in DC 0 AC 1\nR1 /in Net-(C1-Pad1) {R}\nC1 Net-(C1-Pad1) GND 100n IC=0",
+        "* RC low pass\nV1 0 +15V PULSE(0 5 0 1n 1n 1u 2u) Rser=50\n* R1 9 9 old\nR1 +15V out 1 k\u03a9 ; load\nC1 out 0 1 uF # cap",
+        "V1\t0\t1\t5 V\nR1\t1\t2\t2,2k\nC1\t2\t0\t10uF/16V",
+        "V1 0 1 10*cos(2*pi*t)\nR1 1 2 1k $ comment\nC1 2 0 C // cap",
+        "V1 0 1 10V 50Hz\nR1 1 2 1M\u03a9 1/4W\nC1 2 0 5%",
+        "V1 0 1\n+ AC 1 0\nR1 1 2\nC1 2 0\n\nR1 = 1k\nC1: 2u",
+        "Low pass filter\nV1 0 1 5\u222030\u00b0\nR1 1 2 1k (load resistor)\nC1 2 0 100nF - cap\n.backanno\n.end\nR1 is a resistor",
+        'V1 0 "in" 5\nR1 "in" `out` 1k\nC1 `out` 0',
+        "V1 (0 1) 5\nR1 (1, 2) 1k\nC1 (2, 0) 1u",
+        "V1 0 $V_{in}$ 5\nR1 $V_{in}$ $V_{out}$ 1k\nC1 $V_{out}$ 0",
+        "* V1 0 1\n* R1 1 2\n* C1 2 0",
+        "V1 0 1 DC 5 V AC 1 V\nR1 1 2 2.2 k\u03a9\nC1 2 0 10 nF",
+        "V1 0 IN sin(wt)\nR1 IN 2 tol=1%\nC1 2 0 V=6.3 Rser=0.1",
+    ],
+)
+def test_values_remarks_waveforms_and_names_of_nodes_decide_nothing_however_they_are_written(predicted):
+    score = compare_netlists(TRACED, predicted)
+    assert (score.exact, score.terminal_f1) == (True, 1.0), score.reason
+
+
+@pytest.mark.parametrize(
+    ("predicted", "reason"),
+    [
+        ("V1 1 0 SINE(0 1 1k)\nR1 1 2 2k2\nC1 2 0", "V1 is the wrong way round"),
+        ("V1 0 1 5\nR1 1 2 3 1k\nC1 2 0", "R1 takes 2 nodes and one value, found also '3 1k'"),
+        ("V1 0 1 5\nR1 1 2 f 2k\nC1 2 0", "R1 takes 2 nodes and one value, found also 'f 2k'"),
+        ("V1 0 1 2 3\nR1 1 2 1k\nC1 2 0", "V1 takes 2 nodes and one value, found also '2 3'"),
+        ("V1 0 /in 5\nR1 /in /out 2k2\nC1 /in GND 1n", "C1 joins the - end of V1"),
+        ("V1 0 1 5\nL1 1 2 2k2\nC1 2 0 1n", "R1 is missing"),
+        ("V1 0 1 5\nR1 1 2 2k2\nC1 2 0 1n\nR2 2 0 4k7", "R2 is not in the gold"),
+        ("V1 0 1 5\nR1 1 2 2k2\n.end\nC1 2 0 1n", "C1 is missing"),
+        ("V1 0 1 5\nR1 = 2k2\nC1 2 0 1n", "R1 is missing"),
+        ("V1 0 1 5\nR1 1 2 2k2\nC1 2 # 0", "'#' is no node name"),
+    ],
+)
+def test_a_wrong_circuit_stays_wrong_whatever_stands_behind_its_nodes(predicted, reason):
+    score = compare_netlists(TRACED, predicted)
+    assert not score.exact and score.terminal_f1 < 1.0
+    assert reason in score.reason
+
+
+@pytest.mark.parametrize(
+    ("gold", "right", "wrong"),
+    [
+        (
+            "V1 1 0\nR1 1 2\nR2 2 3\nE1 3 0 opamp 0 2",
+            "V1 /a GND 5\nR1 /a /b 1k\nR2 /b /c 2k2\nE1 /c GND opamp\n+ GND /b 1e6 ; ideal",
+            "V1 1 0\nR1 1 2\nR2 2 3\nE1 3 0 opamp 2 0 1e6",
+        ),
+        (
+            "VDD 3 0\nV1 1 0\nM1 2 1 0 nmos\nR1 3 2",
+            "VDD 3 0 5; up, supply\nV1 1 0 SINE(0 1m 1k)\nM1 2 1 0 0 NMOS W=1u L=2u\nR1 3 2 4k7",
+            "VDD 3 0 5\nV1 1 0\nM1 2 1 0 pmos W=1u\nR1 3 2 4k7",
+        ),
+        (
+            "V1 1 0\nR1 1 2\nF1 2 0 V1 2\nR2 2 0",
+            "V1 +5V 0 5\nR1 +5V x 2k2\nF1 x 0 V1 gain=2\nR2 x 0 1k",
+            "V1 1 0\nR1 1 2\nF1 0 2 V1 2k2\nR2 2 0",
+        ),
+    ],
+)
+def test_opamps_transistors_and_ruled_sources_are_compared_by_their_nodes_alone(gold, right, wrong):
+    assert compare_netlists(gold, right).exact
+    assert not compare_netlists(gold, wrong).exact
+
+
+def test_a_gold_may_be_another_programs_netlist():
+    gold = "Low pass\nV1 /in GND SINE(0 1 1k) AC 1\nR1 /in /out 2k2\nC1 /out GND 100n IC=0\n.backanno\n.end"
+    assert compare_netlists(gold, "V1 a 0\nR1 a b\nC1 b 0").exact
+    assert not compare_netlists(gold, "V1 0 a\nR1 a b\nC1 b 0").exact
+
+
+def test_where_a_line_is_at_fault_sources_that_a_current_rules_still_count():
+    gold = "V1 1 0\nR1 1 2\nF1 2 0 V1 2\nR2 2 0"
+    assert compare_netlists(gold, f"{gold}\nR2 1 0").terminal_f1 == 1.0
+
+
 def test_two_nodes_exchanged_across_a_bridge_are_a_difference():
     gold = "V1 1 0\nR1 1 2\nR2 1 3\nR3 2 0\nR4 3 0\nR5 2 3"
     swapped = "V1 1 0\nR1 1 2\nR2 1 3\nR3 3 0\nR4 2 0\nR5 2 3"

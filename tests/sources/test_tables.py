@@ -230,3 +230,71 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.cir").write_text(DIVIDER)
     with pytest.raises(SourceError, match=r"no picture in it; expected pictures, and beside each a netlist"):
         take_folder(tmp_path)
+
+
+# --- Netlists as other programs write them ----------------------------------------------------------------------------
+
+
+def take_netlists(root: Path, netlists: dict[str, bytes]) -> tuple[dict[str, str], dict[str, Any]]:
+    """The truths of pictures with these netlists beside them, by name, and the counts."""
+    for number, (stem, netlist) in enumerate(netlists.items()):
+        (root / f"{stem}.png").write_bytes(png(number))
+        (root / f"{stem}.cir").write_bytes(netlist)
+    diagrams, metrics = take_folder(root)
+    return {Path(diagram.source).stem: diagram.truth for diagram in diagrams}, metrics
+
+
+def test_titles_continued_lines_and_parameters_are_read_as_solve_reads_them_and_counted(tmp_path: Path) -> None:
+    low_pass = "V1 1 0 AC 1\nR1 1 2 1k\nC1 2 0 1n\n.end\n"
+    truths, metrics = take_netlists(
+        tmp_path,
+        {
+            "continued": b"* continued\nV1 1 0\n+ AC 1\nR1 1 2 1k\nC2 2 0 1n IC=0\n.end\n",
+            "emitter": f"Common emitter amplifier\n{low_pass}".encode(),
+            "lowpass": f"Low pass filter\n{low_pass}".encode(),
+            "wheatstone": b"Wheatstone bridge circuit\nV1 1 0 AC 1\nR1 1 2 1k\nR2 2 0 1k\n.end\n",
+        },
+    )
+    filtered = "V1 1 0\nR1 1 2 1k\nC1 2 0 1n"
+    assert truths == {
+        "continued": "V1 1 0\nR1 1 2 1k\nC2 2 0 1n",
+        "emitter": filtered,
+        "lowpass": filtered,
+        "wheatstone": "V1 1 0\nR1 1 2 1k\nR2 2 0 1k",
+    }
+    assert metrics["set_aside"] == 0
+    assert metrics["netlist_notes_by_topic"] == {"parameters": 1, "title": 3}
+    assert metrics["examples"] == [
+        "netlist note: parameters: continued.png: passed over, since no small-signal formula depends on them: C2 IC=0",
+        "netlist note: title: emitter.png: line 1 is taken as the title: Common emitter amplifier",
+        "netlist note: title: lowpass.png: line 1 is taken as the title: Low pass filter",
+        "netlist note: title: wheatstone.png: line 1 is taken as the title: Wheatstone bridge circuit",
+    ]
+
+
+def test_a_title_in_a_cell_is_no_part(tmp_path: Path) -> None:
+    file = write_table(tmp_path, ("p0.png", f"Low pass filter\n{DIVIDER}"))
+    (diagram,), metrics = take(file, max_bad_fraction=0.0)
+    assert diagram.truth == DIVIDER
+    assert metrics["netlist_notes_by_topic"] == {"title": 1}
+
+
+def test_exports_of_ltspice_and_kicad_are_read_in_their_codings_and_a_series_resistance_is_set_aside(
+    tmp_path: Path,
+) -> None:
+    ltspice = "* rc.asc\r\nV1 IN 0 SINE(0 1 1k) AC 1\r\nR1 OUT IN 1k\r\nC1 OUT 0 100\u00b5\r\n.backanno\r\n.end\r\n"
+    truths, metrics = take_netlists(
+        tmp_path,
+        {
+            "windows": ltspice.encode("cp1252"),
+            "wide": ltspice.encode("utf-16"),
+            "kicad": b".title KiCad schematic\n.save all\nR1 /in /out 1k\nC1 /out GND 1n\nV1 /in GND DC 0 AC 1\n.end\n",
+            "series": b"* 50 ohms\nV1 1 0 AC 1 Rser=50\nR1 1 2 50\nC1 2 0 1n\n.end\n",
+            "binary": b"V1 1 0\0\nR1 1 0",
+        },
+    )
+    read = "V1 IN 0\nR1 OUT IN 1k\nC1 OUT 0 100\u00b5"
+    assert truths == {"kicad": "R1 /in /out 1k\nC1 /out 0 1n\nV1 /in 0 0", "wide": read, "windows": read}
+    assert metrics["set_aside_by_reason"] == {"netlist is not readable": 2}
+    assert metrics["netlist_notes_by_topic"] == {"directives": 3, "waveforms": 2}
+    assert any("series.cir: line 2: V1: 'Rser=50' is not read" in example for example in metrics["examples"])

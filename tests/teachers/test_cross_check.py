@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 
 import pytest
 
-from diagramlens.domains.circuits.netlist import parse_netlist
+from diagramlens.domains.circuits.netlist import Netlist, format_netlist, merge_wires, parse_netlist
+from diagramlens.domains.circuits.recipe import CircuitRecipe
+from diagramlens.domains.circuits.sampling import Circuit, sample_circuit
 from diagramlens.domains.circuits.solve import formula, operating_point, symbols_of
 from diagramlens.records import Question
 from diagramlens.teachers.cross_check import CrossCheckError, compare, compare_numerically, cross_check, is_chosen
+from diagramlens.teachers.lcapy_process import solve_with_lcapy
+from tests.circuits.recipes import DOMAIN
 
 CIRCUITS = {
     "divider": "V1 1 0 5\nR1 1 2 1k\nR2 2 0 2k",
@@ -73,6 +78,67 @@ def test_lcapy_and_numbers_agree_on_transfer_functions_voltages_and_currents_of_
 def test_lcapy_and_numbers_agree_on_opamps_and_on_sources_that_currents_rule():
     checked = list(cross_check(questions(AMPLIFIERS, "transfer"), workers=1))
     assert {check.verdict for check in checked} == {"agree"}
+
+
+AWKWARD = {
+    "discrete-time variables": "V1 1 0\nR1 1 2 k\nR2 2 3 n\nC1 3 0 z",
+    "imaginary units and pi": "V1 1 0\nR1 1 2 I\nL1 2 3 j\nC1 3 0 pi",
+    "functions and infinity": "V1 1 0\nR1 1 2 E\nR2 2 3 oo\nL1 3 4 u\nC1 4 0 t",
+    "words of Python": "V1 1 0\nR1 1 2 lambda\nR2 2 3 is\nC1 3 0 None",
+    "names of lcapy's own": "V1 1 0\nR1 1 2 x2\nR2 2 3 x1\nC1 3 0 x2",
+    "nets of KiCad": "V1 /in GND\nR1 /in Net-(C1-Pad1)\nC1 Net-(C1-Pad1) gnd\nR2 Net-(C1-Pad1) +15V\nR3 +15V 0",
+    "small and capital letters": "V1 in 0\nR1 in IN\nr1 IN In\nC1 In 0",
+    "parts": "Vz 1 0\nRk 1 2\nRn 2 3\nC_z 3 0\nLI 3 0",
+    "ideal op-amp": "V1 in gnd k\nR1 in m n\nR2 m out j\nE1 out 0 opamp 0 m",
+    "op-amp of finite gain": "V1 in gnd k\nR1 in m n\nR2 m out j\nE1 out 0 opamp 0 m z\nR3 out 0",
+    "ruled by a current": "Vk 1 0\nR1 1 2 n\nVz 2 0 0\nF1 3 0 Vz k\nR3 3 0 z",
+}
+
+
+def test_names_that_mean_something_to_lcapy_reach_it_under_others():
+    checked = list(cross_check(questions(AWKWARD, "transfer"), workers=1))
+    assert {check.question_id: check.verdict for check in checked} == {f"{name}-transfer": "agree" for name in AWKWARD}
+
+
+def test_numbers_are_asked_of_lcapy_under_other_names_too():
+    bridge = "V1 /a GND 5\nRk /a GND 1k\nRn /a Net-(x) 2k\nRz Net-(x) 0 3k"
+    checked = list(cross_check([question("nets", bridge, kind) for kind in ("voltage", "current")], workers=1))
+    assert [check.verdict for check in checked] == ["agree", "agree"]
+
+
+def test_a_wrong_gold_is_still_found_where_names_are_awkward():
+    right = question("awkward", AWKWARD["discrete-time variables"], "transfer")
+    answer, _ = solve_with_lcapy("transfer", json.loads(right.gold))
+    assert answer is not None and compare(right, answer) == "agree"
+    wrong = replace(right, gold=json.dumps(json.loads(right.gold) | {"numerator": "k"}))
+    with pytest.raises(CrossCheckError, match="disagree about the transfer"):
+        compare(wrong, answer)
+
+
+def awkward(netlist: Netlist) -> str:
+    """A circuit with parts, values and nodes called as lcapy calls things of its own."""
+    symbols = iter(["k", "n", "z", "I", "j", "E", "S", "N", "O", "Q", "t", "u", "x1", "x2", "pi", "oo", "beta", "re"])
+    nets = iter(["/in", "+15V", "Net-(R1-Pad2)", "out", "OUT", "j", "I", "k", "n", "z"])
+    nodes = {node: node if node == "0" else next(nets) for node in merge_wires(netlist).nodes}
+    parts = (
+        replace(part, value=next(symbols) if part.kind in "RLC" else None, nodes=tuple(nodes[n] for n in part.nodes))
+        for part in merge_wires(netlist).parts
+    )
+    return format_netlist(Netlist(tuple(parts)), hints=False)
+
+
+def test_drawn_circuits_agree_with_lcapy_whatever_their_parts_and_nodes_are_called():
+    recipe = CircuitRecipe.of(DOMAIN)
+    drawn = [sample_circuit(recipe, random.Random(seed)) for seed in range(40)]
+    small = [parse_netlist(c.truth) for c in drawn if isinstance(c, Circuit) and c.level < 2]
+    small = [n for n in small if sum(p.kind not in "WP" for p in n.parts) < 6 and n.parts[0].kind != "W"]
+    asked = []
+    for number, netlist in enumerate(small[:6]):
+        sources = [part.name for part in netlist.parts if part.kind in "VI"]
+        others = [part.name for part in netlist.parts if part.kind in "RLC"]
+        parts = sorted(netlist.parts, key=lambda part: (part.name != sources[0], part.name == others[-1]))
+        asked.append(question(f"drawn {number}", awkward(Netlist(tuple(parts))), "transfer"))
+    assert [check.verdict for check in cross_check(asked, workers=1)] == ["agree"] * 6
 
 
 def test_what_a_source_of_zero_volts_shorts_carries_nothing():

@@ -35,8 +35,10 @@ _MARK = re.compile(r"\A(?:[-*•]\s+|\d+[.)]\s+)")
 _STAR = "*"
 # Behind the nodes, a word of these begins a remark; so does one without a letter or a digit.
 _REMARK = re.compile(r"[#(\[<]|//")
+# What may stand behind a value: its unit, or a frequency, a power, a phase or a tolerance, which no node is called.
 _UNIT = re.compile(
-    r"(?:meg|[fpnuµμmkgt])?(?:ohms?|Ω|Ω|farads?|f|henr(?:y|ies|ys)|h|v(?:olts?|dc|ac|pp|rms)?|a(?:mp(?:ere)?s?)?|s(?:iemens)?|hz|deg|°|%|)[,.]?",
+    r"(?:meg|[fpnuµμmkgt])?(?:ohms?|Ω|Ω|farads?|f|henr(?:y|ies|ys)|h|v(?:olts?|dc|ac|pp|rms)?|a(?:mp(?:ere)?s?)?|s(?:iemens)?|hz|deg|°|%|)[,.]?"
+    r"|[\d./]+(?:meg|[mukg])?(?:hz|w|deg|°|%)",
     re.IGNORECASE,
 )
 
@@ -121,11 +123,13 @@ def _is_one_value(kind: str, tail: Sequence[str]) -> bool:
     """Whether what stands behind the nodes can be one value, or none, with what goes with it; wires and ports have none."""
     words = list(_before_remark(tail))
     if kind in SOURCES:
-        words = list(source_words(words).values)
-    count = 0
-    for place, word in enumerate(words):
-        is_unit = place > 0 and words[place - 1].lstrip("+-.")[:1].isdecimal() and _UNIT.fullmatch(word)
-        count += not ("=" in word or is_unit)
+        found = source_words(words)
+        words = [*found.values, *found.others]
+    count, has_number = 0, False
+    for word in words:
+        if "=" in word or (has_number and _UNIT.fullmatch(word)):
+            continue
+        count, has_number = count + 1, word.lstrip("+-.")[:1].isdecimal()
     return count <= (kind not in "WP")
 
 

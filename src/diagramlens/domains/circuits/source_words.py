@@ -55,7 +55,7 @@ def source_words(words: Sequence[str]) -> SourceWords:
 
 def _pieces(word: str) -> list[str]:
     """A word parted behind its closing brackets: `1k)AC` is two."""
-    return [word] if '"' in word else re.sub(r"\)(?=[^\s)])", ") ", word).split()
+    return [word] if '"' in word else re.sub(r"\)(?=[A-Za-z])", ") ", word).split()
 
 
 def _end_of_amplitude(words: Sequence[str], place: int) -> int:
