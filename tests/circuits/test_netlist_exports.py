@@ -68,6 +68,8 @@ def test_a_waveform_is_passed_over_and_said_and_the_value_before_it_is_read(
         ("DC {Vb} AC {A} 90", ["{Vb}"], []),
         ("DC=5 AC=1", ["5"], []),
         ("AC 1 DC 5", ["5"], []),
+        ("dc(5) ac(1)", ["5"], []),
+        ("DC ac=1 AC 1", [], []),
         ("step", [], []),
         ("AC 1 Rser=50", [], ["Rser=50"]),
         ("AC 1 0 5", [], ["5"]),
@@ -278,6 +280,12 @@ def test_parts_that_ltspice_put_its_letter_before_lose_the_sign_between_and_rule
     read = netlist_of("V§in 1 0 5\nR§1 1 2 1k\nF1 2 0 vIN 2")
     assert format_netlist(read.netlist) == "Vin 1 0 5\nR1 1 2 1k\nF1 2 0 Vin 2"
     assert read.notes == ("called otherwise here: V§in is called Vin; R§1 is called R1",)
+
+
+def test_a_value_that_is_a_name_is_said_where_spice_has_a_number():
+    read = netlist_of("V1 1 0 5\nR1 1 2 R\nR2 2 3 R\nLED1 3 0 LED\nC1 3 0 C1\nG1 3 0 1 0 gm")
+    assert read.notes == ("taken for symbols, since they are no numbers: R1 R; R2 R; LED1 LED",)
+    assert read.netlist.part("R2").value == "R"
 
 
 @pytest.mark.parametrize("line", ["R2R ladder network", "R1 low pass filter", "C4 amplifier board 2020"])

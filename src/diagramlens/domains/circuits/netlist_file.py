@@ -132,6 +132,8 @@ def netlist_of(text: str, convention: Convention | None = None) -> NetlistFile:
     if sense == "lcapy":
         netlist = replace(netlist, parts=tuple(_hints_turned(part) for part in netlist.parts))
     else:
+        if passed.symbols:
+            notes.append(Note("symbols", f"taken for symbols, since they are no numbers: {_listed(passed.symbols)}"))
         netlist, one = _without_capitals(netlist)
         if one:
             notes.append(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 _WAVEFORM = re.compile(r"(?:sine?|pulse|pwl|exp|sffm)(?=\(|$)|(?:am|trnoise|trrandom)(?=\()", re.IGNORECASE)
 # PWL alone has words of its own: `PWL REPEAT FOREVER (0 0 1m 1) ENDREPEAT`, `PWL FILE=wave.txt`.
 _OF_PWL = re.compile(r"repeat|for|forever|endrepeat|file=.+", re.IGNORECASE)
+_CALLED = re.compile(r"(dc|ac)\(([^()\s]+)\)", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\.?\d\S*|\{\S+\}")
 _AMPLITUDE = re.compile(rf"{_NUMBER.pattern}|[A-Za-z]\w*")
 
@@ -54,7 +55,10 @@ def source_words(words: Sequence[str]) -> SourceWords:
 
 
 def _pieces(word: str) -> list[str]:
-    """A word parted behind its closing brackets: `1k)AC` is two."""
+    """A word parted behind its closing brackets (`1k)AC` is two), and KiCad's `dc(5)` at its opening one."""
+    called = _CALLED.fullmatch(word)
+    if called is not None:
+        return [called[1], called[2]]
     return [word] if '"' in word else re.sub(r"\)(?=[A-Za-z])", ") ", word).split()
 
 

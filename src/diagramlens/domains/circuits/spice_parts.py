@@ -39,6 +39,9 @@ _IDLE = {
 }
 # Parts of their own in series or in parallel, which are not there where they are 0.
 _PARASITIC = {"rser", "lser", "cpar"}
+# Kinds whose value is a number in SPICE: a name there is a library's default (`R1 a b R`), or of another thing (`LED1 a b LED`).
+_VALUED = "RLC"
+_NAME = re.compile(r"[A-Za-z]\w*")
 _IDLE_WORDS = {"noiseless", "off"}
 _COMMENTS = ("$", "//")
 _CALLED = "§"  # newer LTspice writes X§U1 for a part U1 that its letter was put before
@@ -52,6 +55,7 @@ class Passed:
     waveforms: list[str] = field(default_factory=list)
     values: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    symbols: list[str] = field(default_factory=list)
 
 
 def plain_parts(lines: Sequence[str], directives: Directives) -> tuple[list[str], Passed]:
@@ -169,6 +173,8 @@ def _values(name: str, words: Iterable[str], directives: Directives, passed: Pas
             raise NetlistError(
                 f"{name}: its value {short(word)} is set by {directives.parameters[bare]}, which is not read: write its number"
             )
+        if name[0].upper() in _VALUED and _NAME.fullmatch(word) and word != name:
+            passed.symbols.append(f"{name} {word}")
         values.append(respelt(word))
         if values[-1] != word:
             passed.values.append(f"{name} {word} is read as {values[-1]}")
