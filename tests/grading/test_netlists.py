@@ -133,11 +133,6 @@ def test_a_gold_may_be_another_programs_netlist():
     assert not compare_netlists(gold, "V1 0 a\nR1 a b\nC1 b 0").exact
 
 
-def test_where_a_line_is_at_fault_sources_that_a_current_rules_still_count():
-    gold = "V1 1 0\nR1 1 2\nF1 2 0 V1 2\nR2 2 0"
-    assert compare_netlists(gold, f"{gold}\nR2 1 0").terminal_f1 == 1.0
-
-
 def test_two_nodes_exchanged_across_a_bridge_are_a_difference():
     gold = "V1 1 0\nR1 1 2\nR2 1 3\nR3 2 0\nR4 3 0\nR5 2 3"
     swapped = "V1 1 0\nR1 1 2\nR2 1 3\nR3 3 0\nR4 2 0\nR5 2 3"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 
 from diagramlens.domains.circuits.hint_words import behind_semicolons
 from diagramlens.domains.circuits.netlist import (
@@ -20,7 +19,6 @@ from diagramlens.domains.circuits.netlist import (
     Part,
     is_node_name,
     parse_netlist,
-    read_part,
     split_statement,
 )
 from diagramlens.domains.circuits.source_words import source_words
@@ -59,13 +57,11 @@ def read_netlist_answer(text: str, known: Collection[str]) -> tuple[Netlist, str
     parts: dict[str, Part] = {}
     for number, line in enumerate(lines[:MAX_LINES]):
         try:
-            part = read_part(line, number)
+            part = parse_netlist(line).parts[0]
         except NetlistError:
             continue
-        if part is not None:
-            part = replace(part, nodes=part.nodes[: NODE_COUNTS[part.kind]])
-            # Wires may share a name; of two other parts with one name the first stays.
-            parts.setdefault(f"{part.name} {number}" if part.kind == "W" else part.name, part)
+        # Wires may share a name; of two other parts with one name the first stays.
+        parts.setdefault(f"{part.name} {number}" if part.kind == "W" else part.name, part)
     return Netlist(tuple(parts.values())[:MAX_PARTS]), fault
 
 

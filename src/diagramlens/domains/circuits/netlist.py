@@ -147,7 +147,7 @@ def parse_netlist(text: str, *, limit: int = 200, convention: Convention = "spic
         if line.lstrip().startswith(";"):
             options += split_hints(line.lstrip(" \t;"))
             continue
-        part = read_part(line, number)
+        part = _read_line(line, number)
         if part is None:
             continue
         if len(parts) == limit:
@@ -212,8 +212,8 @@ def without_values(netlist: Netlist) -> Netlist:
     return replace(netlist, parts=tuple(replace(part, value=None) for part in netlist.parts))
 
 
-def read_part(line: str, number: int) -> Part | None:
-    """The part that a line states by itself; None for a blank line, a comment or an analysis. Raises NetlistError with the number."""
+def _read_line(line: str, number: int) -> Part | None:
+    """The part that a line states; None for a blank line, a comment or an analysis."""
     statement, _, hint_text = line.partition(";")
     words = statement.split()
     if not words or words[0][0] in "*#":
