@@ -163,6 +163,7 @@ def test_a_comment_behind_a_semicolon_is_no_hint_and_that_is_said_where_it_resem
     )
     assert netlist_of(drawn).netlist == parse_netlist(drawn)
     assert netlist_of(f"{drawn}\nV1 2 0; supply").netlist.part("V1").hints == ()
+    assert netlist_of("R1 1 0; right=2, flipud, v_=v_1").netlist.part("R1").hints == ("right=2", "flipud", "v_=v_1")
 
 
 @pytest.mark.parametrize(

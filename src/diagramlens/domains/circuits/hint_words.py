@@ -12,6 +12,7 @@ from collections.abc import Sequence
 _DIRECTION = re.compile(r"(?:up|down|left|right)(?:=[\d.]{1,9})?")
 _SETTING = re.compile(r"[a-z]\w*[\^_<>]*=.*")
 SUPPLY = "supply"
+_WORD = re.compile(r"[a-z0-9]\w*")
 # Beside ours, `supply`, `port` and `ground`, those of lcapy.
 _MARK = re.compile(
     r"supply|port|ground|[cirspt]?ground|nodraw|nosim|invisible|implicit|input|output|bidir|bus|dashed|dotted|thick|thin|fixed|invert|mirror"
@@ -27,8 +28,8 @@ def split_hints(text: str) -> tuple[str, ...]:
 def behind_semicolons(lines: Sequence[str]) -> tuple[list[str], list[tuple[int, str]]]:
     """The lines of a netlist without what is a comment behind `;`, and the comments that resemble hints, with the places of their lines.
 
-    All pieces of hints are directions, marks or settings. Behind a part they give a direction, or another line of the text does; a
-    line of hints alone has settings only. A supply's hint stands beside a direction.
+    Hints are directions, marks and settings. Behind a part one gives a direction, or a hint of another line does; beside a direction any
+    single word is taken for a mark, since lcapy has many. A line of hints alone has settings only; `supply` stands beside a direction.
     """
     drawn = any(_is_drawn(split_hints(line.partition(";")[2])) for line in lines if ";" in line)
     kept, doubtful = [], []
@@ -51,8 +52,9 @@ def _are_taken(hints: Sequence[str], statement: str, drawn: bool) -> bool:
 
 
 def _is_drawn(hints: Sequence[str]) -> bool:
-    """Whether all pieces are hints, and one gives a direction."""
-    return all(map(_is_hint, hints)) and any(_DIRECTION.fullmatch(hint) for hint in hints)
+    """Whether one piece gives a direction, and the others are hints, or single words as lcapy has many."""
+    given = any(_DIRECTION.fullmatch(hint) for hint in hints)
+    return given and all(_is_hint(hint) or _WORD.fullmatch(hint) for hint in hints)
 
 
 def _is_hint(text: str) -> bool:
