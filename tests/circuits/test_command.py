@@ -306,7 +306,7 @@ def test_what_is_passed_over_in_another_programs_netlist_is_said_on_standard_err
     assert solve(path, "--source", "V1", "--output", "OUT,0", "--values") == 0
     assert capsys.readouterr() == (
         "10/(s+10)\n",
-        "diagramlens solve: passed over, since no part read here depends on them: .backanno\n",
+        "diagramlens solve: passed over, since no formula of the parts read depends on them: .backanno\n",
     )
 
 

@@ -151,4 +151,4 @@ def test_what_is_passed_over_in_another_programs_netlist_is_said(
     path = tmp_path / "kicad.cir"
     path.write_text(".title KiCad schematic\n.save all\nR1 /in /out 1k\nC1 /out GND 100n\nV1 /in GND DC 0 AC 1\n.end\n")
     assert main(["draw", str(path)]) == 0
-    assert "passed over, since no part read here depends on them: .save all" in capsys.readouterr().err
+    assert "passed over, since no formula of the parts read depends on them: .save all" in capsys.readouterr().err

@@ -25,7 +25,7 @@ def ltspice(
 
 
 def test_what_ltspice_puts_at_the_end_is_passed_over_and_said():
-    said = "passed over, since no part read here depends on them: "
+    said = "passed over, since no formula of the parts read depends on them: "
     assert ltspice() == (LOW_PASS, (f"{said}.backanno",))
     assert ltspice(directives=".model NMOS NMOS\n.lib standard.mos\n") == (
         LOW_PASS,
@@ -104,7 +104,7 @@ def test_bytes_that_are_no_text_are_refused(data: bytes):
 def test_kicads_nets_keep_their_names_and_gnd_is_the_ground():
     read = netlist_of(KICAD)
     assert format_netlist(read.netlist) == "R1 /in /out 1k\nC1 /out 0 100n\nV1 /in 0 0"
-    assert read.notes == ("passed over, since no part read here depends on them: .save all; .probe alli",)
+    assert read.notes == ("passed over, since no formula of the parts read depends on them: .save all; .probe alli",)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,8 @@ def test_kicads_nets_keep_their_names_and_gnd_is_the_ground():
         "/in",
         "/amp/out",
         "Net-(R1-Pad2)",
+        "Net-(U1A-+)",
+        "Net-(U1-~{RST})",
         "Net-_R1-Pad2_",
         "~RESET",
         "/~{RESET}",

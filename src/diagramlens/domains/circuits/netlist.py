@@ -71,7 +71,7 @@ PINS = {
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _SUPPLY = re.compile(r"V(DD|CC|SS|EE)\d*", re.IGNORECASE)
 # Signs may stand around letters and digits; brackets are KiCad's, as in `Net-(R1-Pad2)` and `~{RESET}`.
-_NODE = re.compile(r"[-+/~$!]*(?:\w|~\{\w+\})(?:[-\w.+/~$!#@:&%?<>^\[\]]|\(\w[-\w.+/]*\)|~\{\w+\})*")
+_NODE = re.compile(r"[-+/~$!]*(?:\w|~\{\w+\})(?:[-\w.+/~$!#@:&%?<>^\[\]]|\(\w[-\w.+/~{}]*\)|~\{\w+\})*")
 # Analyses and printing: they ask something of the circuit and change nothing in it. `.subckt`, `.model`, `.include` would.
 _HARMLESS_DIRECTIVE = re.compile(r"\.(?:title|op|ac|dc|tran|tf|print|plot|probe|options?)", re.IGNORECASE)
 

@@ -172,7 +172,7 @@ def _notes(directives: Directives, passed: Passed, comments: Iterable[tuple[int,
         ("names", "called otherwise here", passed.names),
         ("parameters", "passed over, since no small-signal formula depends on them", passed.parameters),
         ("waveforms", "passed over, since no formula depends on what a source does in time", passed.waveforms),
-        ("directives", "passed over, since no part read here depends on them", directives.passed),
+        ("directives", "passed over, since no formula of the parts read depends on them", directives.passed),
         ("values", "spelt as on parts", passed.values),
         ("comments", "taken as comments, not as hints, which give a direction, as in `; up, supply`", doubtful),
     )
