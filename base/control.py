@@ -50,8 +50,9 @@ def main() -> None:
     write_untrained(settings, UNTRAINED)
     # An experiment in a copy of the tree sees what is committed, and no model that is not: hence the absolute path.
     command = ["dvc", "exp", "run", "--temp", "--force", "--downstream", "train", "--name", EXPERIMENT]
-    changed = ["--set-param", f"models.base.source={UNTRAINED}", "--set-param", "evaluate.variants=[base,merged]"]
-    subprocess.run([*command, *changed], cwd=ROOT, check=True)
+    changed = [f"models.base.source={UNTRAINED}", f"model_folder={UNTRAINED}", "evaluate.variants=[base,merged]"]
+    overrides = [word for override in changed for word in ("--set-param", override)]
+    subprocess.run([*command, *overrides], cwd=ROOT, check=True)
     metrics = {rev: dvc.api.metrics_show(METRICS, repo=str(ROOT), rev=rev) for rev in ("HEAD", EXPERIMENT)}
     found = beside(metrics["HEAD"], metrics[EXPERIMENT])
     RESULT.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")

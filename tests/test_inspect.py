@@ -194,7 +194,7 @@ def test_the_command_prints_json(capsys) -> None:
         (["--recipe", "r5"], "--recipe r5: no such recipe"),
         (["--config", "nowhere.json"], "nowhere.json: no such file"),
         (
-            ["--model", "qwen2.5-vl-7b", "--config", str(PUBLISHED)],
+            ["--model", "qwen2-5-vl-7b", "--config", str(PUBLISHED)],
             "a qwen2_vl model, where family qwen2.5-vl wants qwen2_5_vl",
         ),
         (["--model", "qwen2-vl-72b"], "Qwen/Qwen2-VL-72B-Instruct: its config.json cannot be read"),

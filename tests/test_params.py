@@ -276,7 +276,13 @@ def test_a_missing_key_is_told_for_there_are_no_defaults(content: dict[str, Any]
             "r1-llmonly",
             "recipe = r1-llmonly: no such recipe, did you mean r1-llm-only? recipes has full, lora, projector-only, r1-llm-only",
         ),
-        ("model", "gpt", "model = gpt: no such model; models has base, qwen2-vl-2b, qwen2-vl-72b, qwen2-vl-7b"),
+        ("model", "gpt", "model = gpt: no such model; models has base, qwen2-5-vl-3b, qwen2-5-vl-7b, qwen2-vl-2b"),
+        (
+            "model",
+            "qwen2.5-vl-3b",
+            "models has no qwen2.5-vl-3b; it is called qwen2-5-vl-3b now, since DVC takes a dot for a level",
+        ),
+        ("model", "smolvlm2-2.2b", "it is called smolvlm2-2-2b now"),
         ("domain", "circuit", "domain = circuit: no such domain, did you mean circuits? domains has circuits"),
     ],
 )
@@ -284,6 +290,43 @@ def test_an_unknown_choice_is_told_with_the_choices(content: dict[str, Any], axi
     content[axis] = name
     (problem,) = problems_of(content)
     assert told in problem
+
+
+@pytest.mark.parametrize("path", ["models.base", "recipes.r1-llm-only", "generate.sources.drawn"])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("v1.5", "the name v1.5 must hold no dot, which DVC takes for a level; call it v1-5"),
+        ("1.5", "the name 1.5 must hold no dot, which DVC takes for a level"),
+        (1.5, "the name 1.5 must hold no dot, which DVC takes for a level"),
+        (7, "the name 7 must begin with a letter"),
+        ("7b", "the name '7b' must begin with a letter"),
+        ("null", "be none that YAML reads as a value; dvc exp run -S could not set it"),
+        ("two words", "the name 'two words' must begin with a letter, go on with letters, digits, - and _"),
+        ("", "the name '' must begin with a letter"),
+    ],
+)
+def test_a_name_that_dvc_cannot_say_is_refused_wherever_one_is_chosen(
+    content: dict[str, Any], path: str, name: Any, told: str
+) -> None:
+    parent, key = parent_of(content, path)
+    parent[name] = parent[key]  # beside the one that is selected
+    problem = problems_of(content)[0]
+    assert problem.startswith(f"params.yaml: {path.rpartition('.')[0]}")
+    assert told in problem
+
+
+def test_the_folder_of_the_selected_model_is_named_a_second_time_for_dvc_to_watch(content: dict[str, Any]) -> None:
+    content["models"]["mine"] = content["models"]["base"] | {"source": "models/mine"}
+    parse_params(content)
+    content["model"] = "mine"
+    (problem,) = problems_of(content)
+    assert problem == (
+        "params.yaml: model_folder = models/base: must be models/mine where model = mine, so that DVC sees when the files in there "
+        "change (-S model=mine -S model_folder=models/mine)"
+    )
+    content["model_folder"] = "./models/mine"
+    assert parse_params(content).selected_model.source == "models/mine"
 
 
 def test_a_variant_that_nothing_makes_is_told(content: dict[str, Any]) -> None:

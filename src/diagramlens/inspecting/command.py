@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from diagramlens.inspecting.inspection import as_json, inspect_recipe
 from diagramlens.inspecting.tables import report
 from diagramlens.params import PARAMS_FILE, ParamsError, load_params
-from diagramlens.problems import suggestion
+from diagramlens.params.names import no_such_entry
 
 T = TypeVar("T")
 
@@ -71,9 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _chosen(axis: str, entries: Mapping[str, T], name: str) -> T:
     if name not in entries:
-        raise ParamsError(
-            [f"--{axis} {name}: no such {axis}{suggestion(name, entries)} {axis}s has {', '.join(sorted(entries))}"]
-        )
+        raise ParamsError([no_such_entry(axis, name, entries, asked=f"--{axis} {name}")])
     return entries[name]
 
 

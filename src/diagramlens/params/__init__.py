@@ -16,8 +16,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from diagramlens.params.domains import CircuitsDomain, Domains
-from diagramlens.params.group import Group
+from diagramlens.params.group import FilePath, Group
 from diagramlens.params.learning import FrozenComponent, ModelEntry, Phase, Recipe, TrainedComponent
+from diagramlens.params.names import EntryName, no_such_entry
 from diagramlens.params.sources import Source
 from diagramlens.params.stages import (
     Evaluate,
@@ -31,7 +32,7 @@ from diagramlens.params.stages import (
     Split,
     Train,
 )
-from diagramlens.problems import problem_lines, shown, suggestion
+from diagramlens.problems import problem_lines, shown
 from diagramlens.records import DiagramLensError
 
 __all__ = [
@@ -83,9 +84,10 @@ class Params(Group):
     domain: str
     model: str
     recipe: str
+    model_folder: FilePath
     domains: Domains
-    models: dict[str, ModelEntry] = Field(min_length=1)
-    recipes: dict[str, Recipe] = Field(min_length=1)
+    models: dict[EntryName, ModelEntry] = Field(min_length=1)
+    recipes: dict[EntryName, Recipe] = Field(min_length=1)
     generate: Generate
     label: Label
     split: Split
@@ -162,7 +164,7 @@ def _rules_between_groups(params: Params) -> Iterable[str]:
         name = getattr(params, axis)
         if name not in entries:
             unselectable = True
-            yield f"{axis} = {name}: no such {axis}{suggestion(name, entries)} {axis}s has {', '.join(sorted(entries))}"
+            yield no_such_entry(axis, name, entries)
     available = {*ALWAYS_THERE, *params.quantize.formats}
     for variant in params.evaluate.variants:
         if variant not in available:
@@ -171,14 +173,20 @@ def _rules_between_groups(params: Params) -> Iterable[str]:
                 f"{', '.join(sorted(available))}"
             )
     if not unselectable:
-        family = params.selected_model.family
+        entry = params.selected_model
+        if entry.is_local and Path(entry.source) != Path(params.model_folder):
+            yield (
+                f"model_folder = {params.model_folder}: must be {entry.source} where model = {params.model}, so that DVC sees when the "
+                f"files in there change (-S model={params.model} -S model_folder={entry.source})"
+            )
+        family = entry.family
         ggufs = [form for form in params.quantize.formats if form.startswith("gguf-")]
         if ggufs and family not in GGUF_FAMILIES:
             yield (
                 f"quantize.formats names {', '.join(ggufs)}, which nothing makes of family {family} (model = {params.model}): "
                 f"leave them out, or choose a model of {', '.join(GGUF_FAMILIES)}"
             )
-        micro_batch = params.selected_model.micro_batch
+        micro_batch = entry.micro_batch
         divides = params.train.batch <= micro_batch or params.train.batch % micro_batch == 0
         if params.train.packing == "none" and not divides:
             yield (

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from diagramlens.params.group import Fraction01, Group, Seed, distinct, some_weight
+from diagramlens.params.names import EntryName
 from diagramlens.params.sources import Source
 
 QuestionKind = Literal[
@@ -30,7 +31,6 @@ QuestionKind = Literal[
     "time_constant",
     "design",
 ]
-SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 QuantizedFormat = Literal["nf4", "gguf-f16", "gguf-q8_0"]
 Variant = Literal["base", "merged", "nf4", "gguf-f16", "gguf-q8_0"]
 
@@ -47,7 +47,7 @@ class Generate(Group):
     count: int = Field(ge=1, le=10_000_000)
     seed: Seed
     shard_rows: int = Field(ge=1, le=100_000)
-    sources: dict[SourceName, Source]
+    sources: dict[EntryName, Source]
 
     @model_validator(mode="after")
     def _possible(self) -> Generate:
