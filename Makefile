@@ -2,7 +2,7 @@
 # make test     set up, then run the tests; make test-slow: those that take minutes, make test-all: both
 #               make test-trackers: those of what shows the curves of a training, with wandb and mlflow, which it installs
 # make lint     style, types, and which room may import which
-# make base     pretrain the embedded model anew (hours; models/base is in Git already, and its stage is frozen so that dvc repro never does)
+# make base     pretrain the embedded model anew (hours; models/base is in Git already, and base/ is a DVC repository of its own)
 # make control  the default run over the embedded model as it was before its pretraining, to tell what that is worth (base/control.json)
 #
 # All of them work in .venv, which they make. PYTHON chooses the interpreter that makes it (3.11 or newer), VENV another place. torch is taken
@@ -49,8 +49,7 @@ format: $(DEV_STAMP)
 	$(RUN) ruff format .
 
 base: $(STAMP)
-	$(RUN) dvc unfreeze base/dvc.yaml:pretrain
-	$(RUN) dvc repro base/dvc.yaml; code=$$?; $(RUN) dvc freeze base/dvc.yaml:pretrain; exit $$code
+	cd base && $(RUN) dvc repro
 
 control: $(STAMP)
 	$(RUN) python base/control.py
