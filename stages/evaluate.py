@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import own_src  # noqa: F401 - before diagramlens
+
 from diagramlens.records import Prediction, Question, read_rows, write_table
 from diagramlens.runtime import stage
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import islice
 
+import own_src  # noqa: F401 - before diagramlens
+
 from diagramlens.domains.circuits.drawn import Tally, draw_diagrams
 from diagramlens.domains.circuits.recipe import CircuitRecipe
 from diagramlens.records import Diagram, read_rows, write_shards

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import own_src  # noqa: F401 - before diagramlens
+
 from diagramlens.runtime import stage
 
 ADAPTER = Path("models/adapter")

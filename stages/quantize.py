@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import own_src  # noqa: F401 - before diagramlens
+
 from diagramlens.runtime import stage
 
 MERGED = Path("models/merged")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import own_src  # noqa: F401 - before diagramlens
+
 from diagramlens.records import Question, read_rows, write_table
 from diagramlens.runtime import stage
 from diagramlens.splitting import divide, refuse_none_left, set_aside_doubted, set_aside_long, split_metrics

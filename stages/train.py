@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import own_src  # noqa: F401 - before diagramlens
+
 from diagramlens.declared import StageParams
 from diagramlens.params import Runtime
 from diagramlens.runtime import checkpoint_folder, fingerprint, stage, write_metrics

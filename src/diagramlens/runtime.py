@@ -367,6 +367,7 @@ class stage:  # noqa: N801 - read as a statement: `with stage("merge") as run`
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, _leave_on_signal)
         try:
+            _check_own_src()
             content = read_yaml(PARAMS_FILE)
             self._params = parse_params(content)
             declared, outs = _declarations(self.name)
@@ -430,6 +431,15 @@ def explanation(error: BaseException, params: Params | None = None) -> str | Non
     if f"os error {errno.ENOSPC}" in str(error) or os.strerror(errno.ENOSPC) in str(error):
         return f"{Path.cwd()}: {_WHAT_TO_DO[errno.ENOSPC]}"
     return None
+
+
+def _check_own_src() -> None:
+    """Raise ParamsError where this code is another tree's than that of dvc.yaml, whose files dvc.lock would name as what ran."""
+    own, mine = Path("src/diagramlens").resolve(), Path(__file__).resolve().parent
+    if own.is_dir() and own != mine:
+        raise ParamsError(
+            [f"runs the code in {mine}, and dvc.yaml stands beside {own}; start it with dvc repro, or PYTHONPATH=src"]
+        )
 
 
 def _declarations(name: str) -> tuple[Mapping[str, Any], frozenset[str]]:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from pathlib import Path
 
+import dvc.api
 import grimp
 import pytest
+from dvc.repo import Repo
+from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
+
+from diagramlens.params import load_params
 
 ROOT = Path(__file__).parents[2]
 STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -65,6 +71,46 @@ def test_a_stage_depends_on_every_module_that_it_imports_and_on_no_other_room(
     assert (missing, idle) == (set(), set()), f"dvc.yaml, {name}: add {sorted(missing)}, remove {sorted(idle)}"
 
 
+PARAMS = load_params(ROOT / "params.yaml")
+ENTRIES = [
+    (axis, group, name)
+    for axis, group, names in (
+        ("domain", "domains", type(PARAMS.domains).model_fields),
+        ("model", "models", PARAMS.models),
+        ("recipe", "recipes", PARAMS.recipes),
+    )
+    for name in names
+]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """dvc.yaml and params.yaml in a repository of DVC's, to resolve them in."""
+    folder = tmp_path_factory.mktemp("copy")
+    for file in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / file, folder)
+    Repo.init(str(folder), no_scm=True)
+    return folder
+
+
+@pytest.mark.parametrize(("axis", "group", "name"), ENTRIES, ids=[f"{axis}={name}" for axis, _, name in ENTRIES])
+def test_every_entry_can_be_selected(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, axis: str, group: str, name: str
+) -> None:
+    """As by `dvc exp run -S model=…`; DVC would take a dot in a name for a level, and find nothing."""
+    monkeypatch.chdir(copy)
+    apply_overrides(copy / "params.yaml", [f"{axis}={name}"])
+    with Repo() as repo:
+        assert {stage.name for stage in repo.index.stages} == set(STAGES)
+    selected = dvc.api.params_show(stages="generate" if axis == "domain" else "train")
+    assert list(selected[group]) == [name]
+
+
+def test_the_folder_of_the_selected_model_is_a_dependency_of_every_stage_that_reads_the_model() -> None:
+    for name, entry in STAGES.items():
+        assert ("${model_folder}" in entry["deps"]) == ("models.${model}" in entry["params"]), name
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_writes_every_output_that_it_declares(name: str) -> None:
     source = (ROOT / f"stages/{name}.py").read_text(encoding="utf-8")
@@ -86,6 +132,7 @@ def test_a_stage_reads_and_writes_only_paths_that_it_declares(name: str) -> None
     entry = STAGES[name]
     listed = [item for section in ("outs", "metrics", "plots") for item in entry.get(section, [])]
     declared = [item if isinstance(item, str) else next(iter(item)) for item in listed] + entry["deps"]
+    declared = [path.replace("${model_folder}", PARAMS.model_folder) for path in declared]
     texts = {
         node.value
         for node in ast.walk(ast.parse(source))
@@ -109,7 +156,19 @@ def test_results_stay_in_git_and_everything_else_in_the_cache() -> None:
                 assert next(iter(item.values())) == {"cache": False}
 
 
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_imports_the_library_that_stands_beside_it(name: str) -> None:
+    """Before anything of it is imported; else a queued experiment would run the code of the workspace."""
+    body = ast.parse((ROOT / f"stages/{name}.py").read_text(encoding="utf-8")).body
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports]
+    assert "own_src" in names
+    assert not [module for module in names[: names.index("own_src")] if module.startswith("diagramlens")]
+
+
 def test_the_default_run_never_pretrains_the_embedded_model() -> None:
-    """Its result is committed; a frozen stage is not run by dvc because its code was touched."""
-    pipeline = YAML(typ="safe", pure=True).load((ROOT / "base/dvc.yaml").read_text(encoding="utf-8"))
-    assert all(entry.get("frozen") for entry in pipeline["stages"].values())
+    """Its result is committed. No command of DVC's at the root sees its stage, which neither an edited comment nor a new name may start."""
+    with Repo(str(ROOT)) as repo:
+        assert {stage.name for stage in repo.index.stages if stage.cmd} == set(STAGES)
+    with Repo(str(ROOT / "base")) as repo:
+        assert [stage.name for stage in repo.index.stages] == ["pretrain"]

@@ -9,15 +9,14 @@ from pathlib import Path
 
 
 class Workspace:
-    """Runs git, dvc and stages in `folder`, with this interpreter and the folder's own copy of the library."""
+    """Runs git, dvc and stages in `folder`, with this interpreter. (A stage finds the folder's own copy of the library by itself.)"""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # `python` in dvc.yaml is this one, and it imports the workspace's own copy of the library.
+        # `python` in dvc.yaml is this one.
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         self.environment = os.environ | {
             "PATH": path,
-            "PYTHONPATH": str(folder / "src"),
             "HF_HUB_OFFLINE": "1",
             "OMP_NUM_THREADS": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
