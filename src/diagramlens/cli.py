@@ -24,6 +24,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "diagramlens.inspecting.command",
         "show a model's parts, what a recipe trains of them, and the memory it takes",
     ),
+    "recall": (
+        "diagramlens.recall",
+        "before dvc repro: take what was computed here, though dvc.lock is another machine's",
+    ),
     "predict": ("diagramlens.evaluation.predict_command", "ask a model one question about one picture"),
     "evaluate": ("diagramlens.evaluation.evaluate_command", "examine a model on a data set of other people"),
     "report": ("diagramlens.report.command", "show the results of the run in this workspace as a page"),
