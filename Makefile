@@ -1,4 +1,5 @@
-# make repro    set up, then run the pipeline: draw, label, split, train, merge, quantize, evaluate
+# make repro    set up, then run the pipeline: draw, label, split, train, merge, quantize, evaluate. What this machine has computed before of the
+#               same code, data and parameters is taken from DVC's cache, on another branch too
 # make test     set up, then run the tests; make test-slow: those that take minutes, make test-all: both
 #               make test-trackers: those of what shows the curves of a training, with wandb and mlflow, which it installs
 # make lint     style, types, and which room may import which
@@ -16,14 +17,23 @@ DEV_STAMP := $(VENV)/.installed-dev
 TRACKERS_STAMP := $(VENV)/.installed-trackers
 # The stages are started as `python …`: the environment's own python has to come first.
 RUN := PATH="$(abspath $(BIN)):$$PATH"
+# pip shows its errors, and none of its warnings: an index beside the main one gives one for every package that it lacks.
+QUIET := --quiet --quiet --disable-pip-version-check
 # Two at a time, each on one core: tests that share a fixture are in one file, and a file stays with one of them.
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 
 .DELETE_ON_ERROR:
-.PHONY: repro test test-slow test-all test-trackers lint format base control install clean
+.NOTPARALLEL:
+.PHONY: repro about test test-slow test-all test-trackers lint format base control install clean
 
-repro: $(STAMP)
+repro: about $(STAMP)
+	@$(RUN) diagramlens recall
 	$(RUN) dvc repro
+
+about:
+	@echo "The environment first, in $(VENV), unless it is there: some minutes. Then the seven stages of dvc.yaml, of which only those run whose"
+	@echo "code, data or parameters have changed. The default run, from nothing: 15 minutes on two cores, 20 to 25 on older ones without bf16."
+	@echo "It makes data/ (circuits, questions, splits, answers), models/ (adapter, merged, quantized) and metrics/, which git diff shows."
 
 test: $(DEV_STAMP)
 	$(RUN) $(PYTEST) -m "not slow"
@@ -60,17 +70,17 @@ $(STAMP): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "diagramlens needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1); try: make PYTHON=python3.12" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt $$(grep '^torch==' requirements.txt)
-	$(BIN)/python -m pip install --quiet -c constraints.txt setuptools wheel -r requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install $(QUIET) -c constraints.txt $$(grep '^torch==' requirements.txt)
+	$(BIN)/python -m pip install $(QUIET) -c constraints.txt setuptools wheel -r requirements.txt
+	$(BIN)/python -m pip install $(QUIET) --no-deps --no-build-isolation -e .
 	touch $@
 
 $(DEV_STAMP): $(STAMP) requirements-dev.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -r requirements-dev.txt
+	$(BIN)/python -m pip install $(QUIET) -c constraints.txt -r requirements-dev.txt
 	touch $@
 
 $(TRACKERS_STAMP): $(DEV_STAMP) requirements-trackers.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -r requirements-trackers.txt
+	$(BIN)/python -m pip install $(QUIET) -c constraints.txt -r requirements-trackers.txt
 	touch $@
 
 clean:

@@ -90,7 +90,7 @@ def measured(recipe: str) -> dict[str, Any]:
 
 
 def _metrics(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((ROOT / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(_output("git", "show", f"HEAD:metrics/{name}.json"))
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from diagramlens.params import load_params
+from tests.committed import committed_json, committed_yaml
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,7 +53,7 @@ def test_the_table_has_the_base_and_each_recipe_in_the_order_of_the_parameters(r
 
 
 def test_the_accuracies_of_the_table_are_those_that_evaluate_writes(recipes: ModuleType) -> None:
-    metrics = json.loads((ROOT / "metrics/metrics.json").read_text(encoding="utf-8"))
+    metrics = committed_json("metrics/metrics.json")
     assert all(set(recipes.ACCURACIES) <= set(metrics[variant]["overall"]) for variant in ("base", "merged"))
 
 
@@ -65,18 +66,18 @@ def test_the_readme_shows_what_was_measured(recipes: ModuleType) -> None:
 
 
 def test_the_row_of_the_default_recipe_is_the_committed_run(recipes: ModuleType) -> None:
+    metrics = committed_json("metrics/metrics.json")
     row = recipes.committed()
-    metrics = json.loads((ROOT / "metrics/metrics.json").read_text(encoding="utf-8"))
     assert row["minutes"] is None
     assert row["merged"] == {name: metrics["merged"]["overall"][name] for name in recipes.ACCURACIES}
-    (phase,) = load_params(ROOT / "params.yaml").recipes["r1-llm-only"].phases
-    assert row["trained"].keys() == {phase.name}
+    params = committed_yaml("params.yaml")
+    assert list(row["trained"]) == [phase["name"] for phase in params["recipes"][params["recipe"]]["phases"]]
 
 
 def test_the_table_agrees_with_the_committed_metrics_about_the_base_and_the_default_recipe(recipes: ModuleType) -> None:
-    """It was made from them; metrics that another processor has written since may differ in a question in a hundred."""
+    """It was made from them; metrics that another processor has written and committed since may differ in a question in a hundred."""
     found = json.loads((ROOT / "docs/recipes.json").read_text(encoding="utf-8"))
-    metrics = json.loads((ROOT / "metrics/metrics.json").read_text(encoding="utf-8"))
-    default = found["recipes"][load_params(ROOT / "params.yaml").recipe]["merged"]
+    metrics = committed_json("metrics/metrics.json")
+    default = found["recipes"][committed_yaml("params.yaml")["recipe"]]["merged"]
     for shown, variant in ((found["base"], "base"), (default, "merged")):
         assert shown == pytest.approx({name: metrics[variant]["overall"][name] for name in shown}, abs=0.01)

@@ -28,7 +28,7 @@ from diagramlens.domains.circuits.topology import topology_group
 from diagramlens.grading.equivalence import check_sympy_equivalence
 from diagramlens.inference import TransformersAnswerer
 from diagramlens.models.loading import load_model
-from diagramlens.params import load_params
+from diagramlens.params import Split, load_params
 from diagramlens.splitting import place
 from examples import others_examples, own_examples, sheet, write_examples
 from go_on import begun
@@ -38,6 +38,7 @@ from pretrain import checkpoint_path
 from scaling import KINDS, RESULT, expected, exponent, line, needed, table
 from schedule import Schedule
 from settings import load_settings
+from tests.committed import committed_json, committed_yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -98,10 +99,15 @@ def one_of_two(rank: int, settings: dict[str, Any], meeting: str, folder: str) -
     torch.distributed.destroy_process_group()
 
 
+def committed_split() -> Split:
+    """What the default run deals by; an experiment may have written another salt into the tree."""
+    return Split.model_validate(committed_yaml("params.yaml")["split"])
+
+
 def test_no_topology_of_the_default_validation_and_test_splits_is_drawn(
     settings: dict[str, Any], everything: dict[str, Any], domain: str
 ) -> None:
-    default = load_params(ROOT / "params.yaml").split
+    default = committed_split()
     assert settings["corpus"]["split"] == {**default.fractions, "salt": default.salt}
     for number in range(150):
         group = topology_group(parse_netlist(sample(number, everything, domain).truth))
@@ -109,7 +115,7 @@ def test_no_topology_of_the_default_validation_and_test_splits_is_drawn(
 
 
 def test_circuits_without_a_picture_are_answered_in_steps_from_their_netlist_alone(settings: dict[str, Any]) -> None:
-    default = load_params(ROOT / "params.yaml").split
+    default = committed_split()
     digits, seen = set(), 0
     for number in range(40):
         rows = undrawn(number, settings["corpus"], "meshes", {"impedance": 2, "transfer": 2})
@@ -131,7 +137,7 @@ def test_circuits_without_a_picture_are_answered_in_steps_from_their_netlist_alo
 
 
 def test_the_corpus_draws_what_the_default_run_draws(settings: dict[str, Any], domain: str) -> None:
-    assert settings["corpus"]["domains"][domain] == load_params(ROOT / "params.yaml").domains.circuits.model_dump()
+    assert settings["corpus"]["domains"][domain] == committed_yaml("params.yaml")["domains"]["circuits"]
 
 
 def test_topology_groups_are_those_that_the_shipped_weights_were_trained_with() -> None:
@@ -596,7 +602,7 @@ def test_the_card_tells_what_was_drawn_and_how_well_it_is_read(settings: dict[st
 
 
 def test_the_card_sets_the_control_beside_the_model(settings: dict[str, Any], tmp_path: Path) -> None:
-    run = json.loads((ROOT / "metrics/metrics.json").read_text(encoding="utf-8"))
+    run = committed_json("metrics/metrics.json")
     write_card(tmp_path / "card.md", settings, "a R1 b", SUMMARY, beside(run, run))
     share = f"{run['merged']['overall']['netlist_exact_accuracy']:.1%}"
     rows = [line for line in (tmp_path / "card.md").read_text(encoding="utf-8").splitlines() if "netlist exact" in line]
