@@ -12,6 +12,8 @@ import pytest
 from PIL import Image, ImageDraw
 from ruamel.yaml import YAML
 
+from diagramlens.sources.files import folder_of
+from diagramlens.sources.ledger import SourceError
 from tests.pipeline.workspace import Workspace, ran
 
 LABELME = "{kind: labelme, weight: 1.0, path: data/imports/lm, max_bad_fraction: 0.0, ask_counts: true}"
@@ -108,6 +110,19 @@ def test_imported_data_that_changes_makes_generate_stale(workspace: Workspace) -
     sources = json.loads((workspace.folder / "metrics/generate.json").read_text(encoding="utf-8"))["sources"]
     assert sources["lm"]["used"] == 5
     workspace.commit("a LabelMe folder")
+
+
+def test_a_folder_that_only_the_workspace_has_is_told_in_an_experiments_copy_of_the_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "workspace/data/imports/lm").mkdir(parents=True)
+    (tmp_path / "copy").mkdir()
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "workspace"))  # as dvc sets it, in the copy too
+    monkeypatch.chdir(tmp_path / "copy")
+    with pytest.raises(SourceError, match="which has what Git and DVC keep; dvc add data/imports/lm where you work"):
+        folder_of("data/imports/lm", "a LabelMe folder")
+    with pytest.raises(SourceError, match="data/imports/other: there is no such folder; expected a LabelMe folder"):
+        folder_of("data/imports/other", "a LabelMe folder")
 
 
 @pytest.mark.slow

@@ -118,6 +118,8 @@ def folder_of(path: str | Path, what: str) -> Path:
         if root.is_dir():
             return root
         found = "a file, not a folder" if root.exists() else "there is no such folder"
+        if not root.exists() and Path(os.environ.get("DVC_ROOT", "."), root).exists():
+            found = f"not in this experiment's copy of the tree, which has what Git and DVC keep; dvc add {root} where you work"
     except OSError as error:
         found = f"the folder cannot be reached: {error.strerror}"
     raise SourceError(f"{root}: {found}; expected {what}")
