@@ -21,6 +21,7 @@ from diagramlens.cli import main
 from diagramlens.params import ModelEntry, Params, parse_params
 from diagramlens.records import Diagram, Question, write_shards, write_table
 from diagramlens.training.loss import summed_loss
+from tests.committed import DEFAULT_PARAMS
 from tests.models.tiny import ARCHITECTURES, save_tiny
 from tests.tiny_entry import tiny_entry
 from tests.training.conftest import picture
@@ -62,9 +63,9 @@ def entry_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelE
 
 
 def with_entry(entry: ModelEntry, recipe: str = "r1-llm-only", **groups) -> Params:
-    content = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    content = YAML(typ="safe", pure=True).load(DEFAULT_PARAMS.read_text(encoding="utf-8"))
     content["models"]["tiny"] = entry.model_dump()
-    content |= {"model": "tiny", "recipe": recipe}
+    content |= {"model": "tiny", "model_folder": entry.source, "recipe": recipe}
     content["quantize"]["formats"] = []
     content["evaluate"]["variants"] = ["base"]
     content["train"] |= {"precision": "fp32"}

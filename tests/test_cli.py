@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from diagramlens.cli import COMMANDS, main
-
-ROOT = Path(__file__).parents[1]
+from tests.committed import DEFAULT_PARAMS
 
 
 @pytest.fixture(autouse=True)
-def in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def beside_the_default_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(DEFAULT_PARAMS.parent)
 
 
 def test_check_prints_what_is_selected(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,7 +28,7 @@ def test_check_prints_what_is_selected(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_check_tells_every_problem_on_a_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    text = DEFAULT_PARAMS.read_text(encoding="utf-8")
     file = tmp_path / "params.yaml"
     file.write_text(text.replace("  r: 32 ", "  r: 0 ").replace("  dropout: ", "  droupout: "), encoding="utf-8")
     assert main(["check", "--params", str(file)]) == 1

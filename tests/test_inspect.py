@@ -19,6 +19,7 @@ from diagramlens.inspecting.tables import report
 from diagramlens.models.families import family_named, linear_modules
 from diagramlens.models.loading import load_model
 from diagramlens.params import Lora, ModelEntry, Params, load_params
+from tests.committed import DEFAULT_PARAMS
 from tests.models.tiny import ARCHITECTURES, save_tiny
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +35,7 @@ def in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def params() -> Params:
-    return load_params(ROOT / "params.yaml")
+    return load_params(DEFAULT_PARAMS)
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from dvc.utils.hydra import apply_overrides
 
 from diagramlens.declared import UndeclaredParamError, declared_params
 from diagramlens.params import ParamsError, load_params, parse_params, read_yaml
+from tests.committed import DEFAULT_PARAMS
 
-ROOT = Path(__file__).parents[1]
-FILE = ROOT / "params.yaml"
+FILE = DEFAULT_PARAMS
 PHASE = "recipes.r1-llm-only.phases.0"
 FROZEN = {"train": "frozen"}
 

@@ -38,7 +38,7 @@ from pretrain import checkpoint_path
 from scaling import KINDS, RESULT, expected, exponent, line, needed, table
 from schedule import Schedule
 from settings import load_settings
-from tests.committed import committed_json, committed_yaml
+from tests.committed import DEFAULT_PARAMS, committed_json, committed_yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -500,7 +500,7 @@ def test_the_control_is_the_model_that_the_pretraining_starts_from(tiny: dict[st
     write_untrained(tiny, tmp_path / "untrained")
     write_untrained(tiny, tmp_path / "untrained")
     start = Pretraining(tiny, torch.device("cpu")).model.state_dict()
-    entry = load_params(ROOT / "params.yaml").models["base"].model_copy(update={"source": str(tmp_path / "untrained")})
+    entry = load_params(DEFAULT_PARAMS).models["base"].model_copy(update={"source": str(tmp_path / "untrained")})
     written = load_model(entry, device="cpu").state_dict()
     assert written.keys() == start.keys()
     assert all(torch.equal(tensor, start[name].to(torch.bfloat16).to(tensor.dtype)) for name, tensor in written.items())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from diagramlens.domains.circuits.recipe import CircuitRecipe
 from diagramlens.params import load_params
+from tests.committed import DEFAULT_PARAMS
 
-DOMAIN: dict[str, Any] = load_params(Path(__file__).parents[2] / "params.yaml").domains.circuits.model_dump()
+DOMAIN: dict[str, Any] = load_params(DEFAULT_PARAMS).domains.circuits.model_dump()
 for _name, _level in DOMAIN["levels"].items():
     _level["weight"] = float(_name in ("level_0", "level_1"))
 DOMAIN["shapes"] = {"grid": 1.0, "ladder": 0.0, "bridge": 0.0, "two_port": 0.0}

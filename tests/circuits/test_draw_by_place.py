@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +19,8 @@ from diagramlens.domains.circuits.scene import Box, Scene, Segment
 from diagramlens.domains.circuits.styles import STYLE_NAMES, sample_style
 from diagramlens.params import load_params
 from tests.circuits.recipes import full_recipe, recipe
+from tests.committed import DEFAULT_PARAMS
 
-ROOT = Path(__file__).parents[2]
 TWO_POLES = "RLCVIEGFH"
 
 
@@ -124,7 +123,7 @@ def test_every_sign_and_arrow_is_really_visible(style: str, monkeypatch: pytest.
 
 def test_what_the_default_run_draws_is_not_read_by_place() -> None:
     """Its pictures must stay what the embedded model was pretrained on."""
-    default = CircuitRecipe.of(load_params(ROOT / "params.yaml").domains.circuits)
+    default = CircuitRecipe.of(load_params(DEFAULT_PARAMS).domains.circuits)
     assert (default.marks.voltage, default.marks.current) == (0.0, 0.0)
     assert default.labels["names"] > 0 and sum(default.labels.values()) == default.labels["names"]
     scenes = [drawn.scene for drawn, _ in circuits(full_recipe(0, 1, 2, 3, 4, labels=printing("names")), 200)]

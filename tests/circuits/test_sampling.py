@@ -7,7 +7,6 @@ import io
 import random
 from collections import Counter
 from hashlib import blake2b
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -30,8 +29,8 @@ from diagramlens.domains.circuits.solve import transfer
 from diagramlens.domains.circuits.values import LABELS, MIXED, PRINTED_VALUES, VALUES, printed
 from diagramlens.params import load_params
 from tests.circuits.recipes import DOMAIN, full_recipe, recipe
+from tests.committed import DEFAULT_PARAMS
 
-ROOT = Path(__file__).parents[2]
 SHAPES = ("grid", "ladder", "bridge", "two_port")
 
 
@@ -314,7 +313,7 @@ def test_diagrams_of_all_levels_are_the_same_whatever_the_workers() -> None:
 
 
 def test_a_recipe_is_made_of_the_model_or_of_a_mapping() -> None:
-    model = load_params(ROOT / "params.yaml").domains.circuits
+    model = load_params(DEFAULT_PARAMS).domains.circuits
     assert CircuitRecipe.of(model) == CircuitRecipe.of(model.model_dump())
     assert CircuitRecipe.of(DOMAIN).levels[0] == LevelSizes(1.0, (3, 7), (2, 3))
 

@@ -23,6 +23,7 @@ from diagramlens.models.pretraining import (
 from diagramlens.params import load_params
 from diagramlens.splitting import place
 from tests.tiny_entry import tiny_entry
+from tests.committed import DEFAULT_PARAMS
 
 ROOT = Path(__file__).parents[2]
 SPLIT = {"salt": "diagramlens", "train": 0.8, "validation": 0.1, "test": 0.1}
@@ -46,7 +47,7 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_no_topology_counts_as_known_where_nothing_is_recorded(tmp_path: Path) -> None:
     assert known_topologies(tiny_entry(tmp_path), ["a", "b"]) == 0
-    assert read_pretraining(load_params(ROOT / "params.yaml").models["qwen2-vl-2b"]) is None
+    assert read_pretraining(load_params(DEFAULT_PARAMS).models["qwen2-vl-2b"]) is None
 
 
 def test_known_topologies_are_those_that_the_record_s_split_puts_into_train(tmp_path: Path) -> None:
@@ -89,9 +90,9 @@ def test_the_default_split_is_not_warned_of_and_check_names_another_salt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    assert main(["check"]) == 0
+    assert main(["check", "--params", str(DEFAULT_PARAMS)]) == 0
     assert "split.salt" not in capsys.readouterr().err
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    text = DEFAULT_PARAMS.read_text(encoding="utf-8")
     assert text.count("  salt: diagramlens\n") == 1
     (tmp_path / "params.yaml").write_text(text.replace("  salt: diagramlens\n", "  salt: mine\n"), encoding="utf-8")
     assert main(["check", "--params", str(tmp_path / "params.yaml")]) == 0

@@ -11,6 +11,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from diagramlens.models.pretraining import write_pretraining
+from tests.committed import DEFAULT_PARAMS
 from tests.pipeline.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,7 @@ def make_workspace(tmp_path_factory: pytest.TempPathFactory, tiny_model_dir: Pat
             target = workspace.folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, target)
+        shutil.copy(DEFAULT_PARAMS, workspace.folder / "params.yaml")
         shutil.copytree(tiny_model_dir, workspace.folder / "models/base")
         # As if the tiny model had been pretrained, on topologies chosen by another salt.
         write_pretraining(workspace.folder / "models/base", ANOTHER_SPLIT)

@@ -21,6 +21,7 @@ from diagramlens.declared import Names, StageParams
 from diagramlens.params import Runtime, load_params
 from diagramlens.training.launching import Files, LaunchError, configuration, one_gpu_in_view, processes_of
 from diagramlens.training.recipe import Machine
+from tests.committed import DEFAULT_PARAMS
 
 ROOT = Path(__file__).parents[2]
 LAUNCHERS = [name for name in typing.get_args(Runtime.model_fields["launcher"].annotation) if name != "none"]
@@ -286,7 +287,7 @@ def test_the_stage_trains_on_the_gpu_that_it_left_in_view(gpus, monkeypatch, tmp
     monkeypatch.setattr("diagramlens.training.recipe.train_recipe", train_recipe)
     monkeypatch.setattr("diagramlens.training.conversation.read_questions", lambda path: [])
     monkeypatch.setattr("diagramlens.training.conversation.Pictures", lambda path: None)
-    params = load_params(ROOT / "params.yaml")
+    params = load_params(DEFAULT_PARAMS)
     monkeypatch.chdir(ROOT)
     given = {
         "model": params.selected_model,
