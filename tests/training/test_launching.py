@@ -274,6 +274,7 @@ def test_a_gpu_that_is_not_in_view_is_not_taken(shown, gpus, monkeypatch) -> Non
 def test_the_stage_trains_on_the_gpu_that_it_left_in_view(gpus, monkeypatch, tmp_path) -> None:
     gpus(1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
+    monkeypatch.syspath_prepend(ROOT / "stages")  # as for a script that is run there
     spec = importlib.util.spec_from_file_location("train_stage", ROOT / "stages" / "train.py")
     assert spec is not None and spec.loader is not None
     script = importlib.util.module_from_spec(spec)
