@@ -8,6 +8,7 @@ import own_src  # noqa: F401 - before diagramlens
 
 from diagramlens.domains.circuits.drawn import Tally, draw_diagrams
 from diagramlens.domains.circuits.recipe import CircuitRecipe
+from diagramlens.params.sources import unwatched
 from diagramlens.records import Diagram, read_rows, write_shards
 from diagramlens.report.contact_sheet import contact_sheet
 from diagramlens.runtime import stage
@@ -19,6 +20,8 @@ SHEET = 48  # diagrams on the contact sheet
 if __name__ == "__main__":
     with stage("generate") as run:
         wanted = run.params.generate
+        for line in unwatched(wanted.sources):
+            run.note(f"warning: {line}")
         recipe = CircuitRecipe.of(run.params.domain)
         mixture = open_mixture(
             wanted.sources, wanted.count, draw=lambda count: draw_diagrams(count, recipe, wanted.seed, run.workers)

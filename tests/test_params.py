@@ -13,6 +13,7 @@ from dvc.utils.hydra import apply_overrides
 
 from diagramlens.declared import UndeclaredParamError, declared_params
 from diagramlens.params import ParamsError, load_params, parse_params, read_yaml
+from diagramlens.params.sources import unwatched
 from tests.committed import DEFAULT_PARAMS
 
 FILE = DEFAULT_PARAMS
@@ -327,6 +328,31 @@ def test_the_folder_of_the_selected_model_is_named_a_second_time_for_dvc_to_watc
     )
     content["model_folder"] = "./models/mine"
     assert parse_params(content).selected_model.source == "models/mine"
+
+
+def test_sources_that_dvc_does_not_watch_are_told(
+    content: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It follows no link to a folder either."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/imports").mkdir(parents=True)
+    (tmp_path / "data/imports/link").symlink_to(tmp_path)
+    labelme = {"kind": "labelme", "weight": 1.0, "max_bad_fraction": 0.0, "ask_counts": True}
+    places = {
+        "here": "data/imports/lm",
+        "absolute": str(Path("data/imports/lm").absolute()),
+        "away": "data/other",
+        "climbing": "data/imports/../lm",
+        "linked": "data/imports/link",
+    }
+    content["generate"]["sources"] |= {name: labelme | {"path": path} for name, path in places.items()}
+    content["generate"]["sources"]["unused"] = labelme | {"path": "/elsewhere", "weight": 0.0}
+    away, climbing, linked = unwatched(parse_params(content).generate.sources)
+    assert away.startswith(
+        "generate.sources.away.path = data/other: outside of data/imports, so that dvc repro does not see"
+    )
+    assert climbing.startswith("generate.sources.climbing.path = data/imports/../lm: outside")
+    assert linked.startswith("generate.sources.linked.path = data/imports/link: outside")
 
 
 def test_a_variant_that_nothing_makes_is_told(content: dict[str, Any]) -> None:

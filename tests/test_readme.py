@@ -82,6 +82,17 @@ def test_make_has_the_targets(words: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_make_repro_says_first_what_it_makes_and_how_long_that_takes() -> None:
+    def printed(*arguments: str) -> list[str]:
+        done = subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    said = printed("about")
+    assert 2 <= len(said) <= 4
+    assert "minutes" in " ".join(said) and "models/" in " ".join(said)
+    assert [f'echo "{line}"' for line in said] == printed("-n", "repro")[: len(said)]
+
+
 @pytest.mark.parametrize("words", commands("dvc"), ids=shlex.join)
 def test_dvc_takes_the_arguments(words: list[str]) -> None:
     get_main_parser().parse_args(words[1:])

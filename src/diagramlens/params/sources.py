@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -9,6 +11,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from diagramlens.params.group import FilePath, Fraction01, Group, Weight, distinct
 
 NetlistConvention = Literal["spice", "lcapy"]
+
+IMPORTS = Path("data/imports")  # on which the stage generate depends in dvc.yaml
 
 
 class DrawSource(Group):
@@ -99,3 +103,18 @@ Source = Annotated[
     DrawSource | CircuitSenseSource | HubSource | LabelMeSource | CocoSource | CsvSource | FolderSource,
     Field(discriminator="kind"),
 ]
+
+
+def unwatched(sources: Mapping[str, Source]) -> list[str]:
+    """One line for each place of a source that is used and lies where DVC does not look, so that a change in there makes nothing stale."""
+    lines = []
+    for name, source in sources.items():
+        for key in ("path", "images") if source.weight else ():
+            where = getattr(source, key, None)
+            # Resolved: DVC follows no link to a folder either.
+            if where is not None and not Path(where).resolve().is_relative_to(IMPORTS.resolve()):
+                lines.append(
+                    f"generate.sources.{name}.{key} = {where}: outside of {IMPORTS}, so that dvc repro does not see when it changes; "
+                    "move it there, or say dvc repro --force generate"
+                )
+    return lines
