@@ -181,7 +181,8 @@ def test_the_command_prints_tables(capsys) -> None:
 
 
 def test_the_command_prints_json(capsys) -> None:
-    assert main(["inspect", "--config", str(PUBLISHED), "--model", "qwen2-vl-7b", "--rank", "64", "--json"]) == 0
+    asked = ["--config", str(PUBLISHED), "--model", "qwen2-vl-7b", "--rank", "64"]
+    assert main(["inspect", "--params", str(DEFAULT_PARAMS), *asked, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["parameters"]["total"] == 8_291_375_616
     assert found["phases"][0]["trainable"]["total"] == 161_480_704
@@ -192,6 +193,10 @@ def test_the_command_prints_json(capsys) -> None:
     ("arguments", "message"),
     [
         (["--model", "qwen2-vl-7"], "--model qwen2-vl-7: no such model, did you mean qwen2-vl-7b?"),
+        (
+            ["--model", "qwen2.5-vl-7b"],
+            "--model qwen2.5-vl-7b: models has no qwen2.5-vl-7b; it is called qwen2-5-vl-7b now",
+        ),
         (["--recipe", "r5"], "--recipe r5: no such recipe"),
         (["--config", "nowhere.json"], "nowhere.json: no such file"),
         (
