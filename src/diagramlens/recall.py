@@ -2,9 +2,9 @@
 
 Training is not the same to the byte on every processor. Where dvc.lock comes from Git and names such results of elsewhere, DVC looks for
 them, and for them alone: it does not ask its run cache what this machine has made of the same command, code, data and parameters, and
-trains again (dvc 3.67, stage/cache.py, `restore`). It does ask where dvc.lock says nothing about a stage. So an entry whose outputs are
-not in the cache is removed from dvc.lock where the run cache has an answer to the very same question; the next `dvc repro` puts it in
-again, as it is here.
+trains again (dvc 3.67, stage/cache.py, `restore`). So where the outputs of an entry are not in the cache, and the run cache has an answer
+to the very same question, dvc.lock is given that answer; the next `dvc repro` takes it. What follows from it has other inputs then than
+dvc.lock says, and for those DVC does ask its run cache.
 """
 
 from __future__ import annotations
@@ -33,36 +33,38 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 
 def run(_args: argparse.Namespace) -> int:
-    """Remove those entries from dvc.lock, say which, and return 0. Raises RecallError."""
+    """Rewrite those entries of dvc.lock, say which, and return 0. Raises RecallError."""
     from dvc.exceptions import DvcException  # half a second, and no business of whoever asks for --help
     from dvc.repo import Repo
+    from dvc.utils.serialize import modify_yaml
 
     try:
         with Repo() as repo, repo.lock:
-            names = list(recallable(repo))
-            for stage in repo.index.stages:
-                if getattr(stage, "name", None) in names:
-                    stage.dvcfile._lockfile.remove_stage(stage)
+            found = dict(recallable(repo))
+            if found:
+                with modify_yaml(Path(repo.root_dir, LOCK_FILE)) as content:
+                    for name, outs in found.items():
+                        content["stages"][name]["outs"] = outs
     except DvcException as error:
         raise RecallError(str(error)) from error
-    if names:
+    if found:
         print(
-            f"dvc.lock names results of another machine for {', '.join(names)}; what this one has computed of the same is in the cache, "
-            "and dvc repro takes it"
+            f"dvc.lock named another machine's results of {', '.join(found)}, and names this one's now, of the same code, data and "
+            "parameters; dvc repro takes them from the cache"
         )
     return 0
 
 
-def recallable(repo: Repo) -> Iterator[str]:
-    """The stages of dvc.lock whose outputs are not in the cache, while those of a run here with equal code, data and parameters are."""
+def recallable(repo: Repo) -> Iterator[tuple[str, Any]]:
+    """The stages of dvc.lock whose outputs are not in the cache, with those of a run here of equal code, data and parameters, which are."""
     lock = Path(repo.root_dir, LOCK_FILE)
     entries = read_yaml(lock).get("stages", {}) if lock.is_file() else {}
     for name, entry in entries.items():
         if not _cached(repo, entry):
             runs = Path(repo.stage_cache.cache_dir, *_run_folder(entry))
             here = sorted(runs.glob("*"), key=lambda file: file.stat().st_mtime)
-            if here and _cached(repo, read_yaml(here[-1])):  # the newest is the one that DVC takes
-                yield name
+            if here and _cached(repo, newest := read_yaml(here[-1])):  # as DVC chooses
+                yield name, newest["outs"]
 
 
 def _run_folder(entry: Mapping[str, Any]) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -10,11 +9,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
-from ruamel.yaml import YAML
 
 from diagramlens.sources.files import folder_of
 from diagramlens.sources.ledger import SourceError
-from tests.pipeline.workspace import Workspace, ran
+from tests.pipeline.workspace import Workspace, as_if_made_elsewhere, ran
 
 LABELME = "{kind: labelme, weight: 1.0, path: data/imports/lm, max_bad_fraction: 0.0, ask_counts: true}"
 
@@ -164,23 +162,6 @@ def test_other_weights_in_a_local_model_folder_make_its_training_stale(
     assert ran(workspace.dvc("repro", "train")) == ["train"]
 
 
-def as_if_made_elsewhere(lock: Path, since: str) -> None:
-    """Give everything that comes out from stage `since` on other digests in dvc.lock, in a way that agrees with itself."""
-    yaml = YAML()
-    content = yaml.load(lock.read_text(encoding="utf-8"))
-    names = list(content["stages"])
-    other: dict[str, str] = {}
-    for name in names[names.index(since) :]:
-        entry = content["stages"][name]
-        for item in entry["outs"]:
-            kind = ".dir" if item["md5"].endswith(".dir") else ""
-            other[item["path"]] = hashlib.md5(item["md5"].encode()).hexdigest() + kind
-        for item in [*entry["deps"], *entry["outs"]]:
-            item["md5"] = other.get(item["path"], item["md5"])
-    with lock.open("w", encoding="utf-8") as file:
-        yaml.dump(content, file)
-
-
 @pytest.mark.slow
 def test_what_was_trained_here_is_taken_again_though_dvc_lock_is_another_machines(
     make_workspace: Callable[[str], Workspace],
@@ -193,7 +174,7 @@ def test_what_was_trained_here_is_taken_again_though_dvc_lock_is_another_machine
     # DVC alone would train again. Should that have changed, recall and its place in the Makefile can go.
     assert "train" in ran(workspace.dvc("repro", "--dry"))
 
-    assert "another machine for train;" in workspace.run(*recall)
+    assert "another machine's results of train," in workspace.run(*recall)
     assert ran(workspace.dvc("repro")) == []
     assert "Data and pipelines are up to date." in workspace.dvc("status")
     assert workspace.run(*recall) == ""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 
 class Workspace:
@@ -63,3 +66,20 @@ class Workspace:
 def ran(output: str) -> list[str]:
     """The stages that dvc ran, in order, out of what it printed."""
     return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+def as_if_made_elsewhere(lock: Path, since: str, also: tuple[str, ...] = ()) -> None:
+    """Give all that comes out from stage `since` on, and paths of `also`, other digests in dvc.lock, in a way that agrees with itself."""
+    yaml = YAML()
+    content = yaml.load(lock.read_text(encoding="utf-8"))
+    names = list(content["stages"])
+    other: dict[str, str] = {}
+    for name in names[names.index(since) :]:
+        entry = content["stages"][name]
+        for item in [*entry["outs"], *(dep for dep in entry["deps"] if dep["path"] in also)]:
+            kind = ".dir" if item["md5"].endswith(".dir") else ""
+            other[item["path"]] = hashlib.md5(item["md5"].encode()).hexdigest() + kind
+        for item in [*entry["deps"], *entry["outs"]]:
+            item["md5"] = other.get(item["path"], item["md5"])
+    with lock.open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
