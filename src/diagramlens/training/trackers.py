@@ -99,7 +99,7 @@ class _DvcLivePhase(DVCLiveCallback):
 
 
 def _dvclive(folder: Path, resumed: bool) -> TrainerCallback:
-    from dvclive import Live
+    from dvclive.live import Live
 
     # Left to itself it writes into dvc.yaml and commits an experiment. The pipeline is ours, and the commit the user's.
     live = Live(dir=str(folder), save_dvc_exp=False, dvcyaml=None, report=None, resume=resumed, cache_images=False)
