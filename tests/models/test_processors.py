@@ -55,6 +55,21 @@ def test_it_saves_and_reloads(kind, entry_of, tmp_path) -> None:
     assert not {"torchvision", "num2words"} & sys.modules.keys()
 
 
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_what_it_saves_does_not_tell_how_it_was_read(kind, entry_of, tmp_path) -> None:
+    """Online and offline, from the hub's cache and from a folder: the same bytes."""
+    entry = entry_of(kind)
+    read = family_named(entry.family).architectures[kind].processor.from_pretrained(entry.source)
+    read.tokenizer.init_kwargs |= {"is_local": False, "local_files_only": False}
+    read.save_pretrained(tmp_path / "online")
+    read.tokenizer.init_kwargs |= {"is_local": True, "local_files_only": True}
+    read.save_pretrained(tmp_path / "offline")
+    online, offline = (
+        {file.name: file.read_bytes() for file in (tmp_path / name).iterdir()} for name in ("online", "offline")
+    )
+    assert online == offline
+
+
 def test_it_reads_the_layout_that_qwen_published(processor, tmp_path) -> None:
     processor.save_pretrained(tmp_path / "ours")
     published = tmp_path / "published"

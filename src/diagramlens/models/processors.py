@@ -73,6 +73,9 @@ class PicturesOnlyProcessor(ProcessorMixin):
         tokenizer_config = folder / "tokenizer_config.json"
         named = json.loads(tokenizer_config.read_text(encoding="utf-8"))
         named["processor_class"] = described["processor_class"]
+        # How this process came to read it: the same weights would be other bytes offline, and DVC would take them for others.
+        for how in ("is_local", "local_files_only"):
+            named.pop(how, None)
         text = json.dumps(named, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         tokenizer_config.write_text(text, encoding="utf-8")
         return written
