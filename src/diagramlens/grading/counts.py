@@ -25,6 +25,7 @@ _WORDS = {word: number for number, word in enumerate(NUMBER_WORDS)} | {"no": 0, 
 _NUMBER = re.compile(r"(?<![\w.{])(?<!\w\[)[-+−]?[0-9]+(?:[.,][0-9]+)*(?!\w)")
 _WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
 _EITHER = re.compile(rf"{_NUMBER.pattern}|{_WORD.pattern}", re.IGNORECASE)
+_TERM = re.compile(rf"[-+]?{_NUMBER.pattern}")
 MAX_COUNTED = 32
 # What is counted, with nothing behind it that would count anew: `1 resistor pair` is two of them, `2 resistors in each loop` who knows.
 _COUNTED = re.compile(
@@ -45,7 +46,7 @@ def compare_count(gold: int, predicted: str, what: str | None = None) -> Verdict
     if len(predicted) > MAX_CHARACTERS:
         return Verdict(False, f"not readable: the answer has {len(predicted)} characters")
     boxed = last_box(predicted)
-    line = last_lines(single_blanks(predicted if boxed is None else boxed), _EITHER)
+    line = last_lines(single_blanks(predicted if boxed is None else boxed), _EITHER, _TERM)
     line = re.sub(r"[*$`~]|\\[()\[\]]|\\(?:text|mathrm)\s?\{", " ", line).rpartition("=")[2]
     numbers = _numbers_before(what, line) if what else set()
     if not numbers:

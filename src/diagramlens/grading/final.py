@@ -7,6 +7,7 @@ them (another formula, a netlist, a letter that was weighed and dropped) is no l
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from diagramlens.grading.prose import MAX_CHARACTERS
 
@@ -24,7 +25,7 @@ _BLOCKS = (("$$", "$$"), ("\\[", "\\]"), ("```", "```"), ("\\begin{", "\\end{"))
 def final_answer(text: str, *, many_lines: bool = False) -> str:
     r"""The part of an answer that counts: what follows the last line `Answer:`, else the whole text.
 
-    What stands up to the last `</think>` was thought, not answered. Behind the marker counts the rest of its line, with the lines
+    Control tokens at its end (`</s>`, `<|im_end|>`) are no part of it. What stands up to the last `</think>` was thought, not answered. Behind the marker counts the rest of its line, with the lines
     that continue it and the block of mathematics or code that it opens; with `many_lines` (a netlist), everything. A text of more
     than 20,000 characters is returned as it is, for the graders to refuse.
 
@@ -33,6 +34,7 @@ def final_answer(text: str, *, many_lines: bool = False) -> str:
     """
     if len(text) > MAX_CHARACTERS:
         return text
+    text = without_control_tokens(text)
     text = text[text.rfind("</think>") + len("</think>") :] if "</think>" in text else text
     markers = list(_MARKER.finditer(text))
     if not markers:
@@ -54,32 +56,87 @@ def single_blanks(text: str) -> str:
     return re.sub(r" ?\n[ \n]*", "\n", re.sub(r"[^\S\n]+", " ", text))
 
 
-def last_box(text: str) -> str | None:
-    r"""What the last `\boxed{…}` holds, None where there is none or it is never closed."""
-    start = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"))
-    if start < 0:
+def without_control_tokens(text: str) -> str:
+    """The text without the control tokens of a tokenizer that its end may carry: `</s>`, `<|im_end|>`, `<end_of_turn>`, `[EOS]` and such."""
+    end = len(text)
+    while found := _CONTROL_TOKEN.search(text, max(0, end - MAX_TOKEN), end):
+        end = found.start()
+    return text[:end] if end < len(text) else text
+
+
+def box_of(text: str) -> tuple[str, str, str] | None:
+    r"""What stands before the last `\boxed{…}`, in it and behind it; None where there is none or it is never closed."""
+    starts = list(_BOX.finditer(text))
+    if not starts:
         return None
-    begin, depth = text.index("{", start) + 1, 1
-    for at in range(begin, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[at], 0)
+    begin, depth = starts[-1].end(), 1
+    for brace in _BRACE.finditer(text, begin):
+        depth += {"{": 1, "}": -1}.get(brace[0], 0)
         if depth == 0:
-            return text[begin:at]
+            return text[: starts[-1].start()], text[begin : brace.start()], text[brace.end() :]
     return None
 
 
-def last_lines(text: str, looking: re.Pattern[str]) -> str:
+def last_box(text: str) -> str | None:
+    r"""What the last `\boxed{…}` holds, with a minus before it where one stands there; None where there is none or it is never closed."""
+    box = box_of(text)
+    if box is None:
+        return None
+    before, content, _ = box
+    return f"-({content})" if negates(before, content) else content
+
+
+def negates(before: str, content: str) -> bool:
+    """Whether a minus stands before a box or mathematics between delimiters, and is its sign: at the start of a line, behind `=`, `:` or `is`.
+
+    A dash behind words parts them from what follows, and before a sign of its own or an equality it is no sign.
+    """
+    return bool(_SIGN_BEFORE.search(before[-40:])) and not re.match(r"[\s{(]*[-−–]", content) and "=" not in content
+
+
+def unlisted(text: str, term: re.Pattern[str]) -> str:
+    """The text without the marks of lists, headings and quotations at the start of its lines; `term` is what a value may begin with.
+
+    A dash is a minus, and `>` a comparison, unless the line is one of several with that mark, or what follows can be no term.
+    """
+    lines = text.split("\n")
+    kinds = [_mark_of(line) for line in lines]
+    held = [place for place, line in enumerate(lines) if line.strip()]
+    several = {
+        place
+        for one, other in pairwise(held)
+        if kinds[one] and kinds[one] == kinds[other]
+        for place in (one, other)
+    }
+    for place, kind in enumerate(kinds):
+        if kind is None:
+            continue
+        bare = _ITEM.sub("", lines[place], count=1)
+        if place in several or kind not in "->1" or not term.match(bare):
+            lines[place] = bare
+    return "\n".join(lines)
+
+
+def _mark_of(line: str) -> str | None:
+    """The kind of list mark that a line begins with: `-` for all dashes, `1` for all numbers, else the mark itself."""
+    found = _ITEM.match(line)
+    if found is None:
+        return None
+    mark = found[1]
+    return "-" if mark in "-−–—" else "1" if mark[0].isdigit() else mark[0]
+
+
+def last_lines(text: str, looking: re.Pattern[str], term: re.Pattern[str]) -> str:
     """The last line in which the pattern is found, with the list items before it where it is an item of a list; "" for none."""
-    lines = text.splitlines()
+    marked = text.split("\n")
+    lines = unlisted(text, term).split("\n")
     last = next((place for place in range(len(lines) - 1, -1, -1) if looking.search(lines[place])), None)
     if last is None:
         return ""
     first = last
-    while _ITEM.match(lines[first]) and first > 0 and _ITEM.match(lines[first - 1]):
+    while first > 0 and lines[first] != marked[first] and lines[first - 1] != marked[first - 1]:
         first -= 1
-    if first == last:
-        # One line that begins with a dash may as well begin with a minus.
-        return lines[last]
-    return "\n".join(_ITEM.sub("", line, count=1) for line in lines[first : last + 1])
+    return "\n".join(lines[first : last + 1])
 
 
 def _opens(line: str, opening: str, closing: str) -> bool:
@@ -88,4 +145,13 @@ def _opens(line: str, opening: str, closing: str) -> bool:
     return line.count(opening) > line.count(closing)
 
 
-_ITEM = re.compile(r"\A[ \t]*(?:[-*•+]|\d{1,2}[.)])[ \t]+(?=\S)")
+MAX_TOKEN = 64
+_ITEM = re.compile(r"\A[ \t]*([-−–—*•·‣◦]|#{1,6}|>+|\(?\d{1,2}[.)])[ \t]+(?=\S)")
+_CONTROL_TOKEN = re.compile(
+    r"(?:<\|[^<>|\s]{1,40}\|>|<｜[^<>｜]{1,40}｜>|</?s>|<(?:eos|bos|pad|unk)>|</?(?:end|start)_of_(?:turn|utterance|text|sentence|image|answer)>"
+    r"|\[/?(?:EOS|BOS|PAD|SEP|INST)\])\s*\Z",
+    re.IGNORECASE,
+)
+_BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_SIGN_BEFORE = re.compile(r"(?:\A|[\n=:≈]|\b(?:is|be|by|equals|answer|get|obtain)\b)[\s*]*[-−–][\s$*`({]*(?:\\[\[(]\s*)?\Z", re.IGNORECASE)

@@ -20,6 +20,8 @@ _NAMELESS = re.compile(
     r"\b(?:none|nothing|no (?:part|component|element)s?)\b|∅|\\(?:emptyset|varnothing)\b", re.IGNORECASE
 )
 _DECORATION = re.compile(r"[*`$\"'“”‘’\[\](){}<>]|\\[()\[\]{}]|\\(?:text|mathrm|boxed)\b|[.!:](?!\w)")
+# Names have no sign: a dash before them is always a mark.
+_NO_TERM = re.compile(r"(?!)")
 _DENIED = re.compile(r"\b(?:not|except|excluding|without|but no|neither|nor|unlike)\b", re.IGNORECASE)
 
 
@@ -50,7 +52,7 @@ def _names(predicted: str, gold: Collection[str]) -> set[str] | str:
     text = predicted if boxed is None else boxed
     looking = re.compile("|".join([_NAME_IN_PROSE.pattern, *(rf"\b{re.escape(_key(name))}\b" for name in gold)]))
     text = _key(single_blanks(_DECORATION.sub(" ", plain(text).replace("_{", "_").replace("_", ""))))
-    lines = last_lines(text, looking).strip()
+    lines = last_lines(text, looking, _NO_TERM).strip()
     if not lines:
         bare = _bare_list(text.strip())
         if _NAMELESS.search(text):

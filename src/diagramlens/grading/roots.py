@@ -44,6 +44,8 @@ _NAMED = re.compile(
     r"(?<![A-Za-z0-9_\\])(?:[spz]|\\omega|pole|zero)\s?_?\{?(?:[a-z]?\d?(?:,\s?\d)*)\}?\s*(?:=|:|∈|\\in\b|\bis\b|\bat\b)\s*",
     re.I,
 )
+# What a root may begin with: then a dash before it is a minus.
+_TERM = re.compile(r"[-+({\\[\s$]*(?:\d|\.\d|\\[dt]?frac|[ij]\d)")
 _BETWEEN = re.compile(r"[;\n]|,(?!\d{3}(?!\d))|\band\b|\\\\|&")
 _LEADS_IN = re.compile(
     r"\A.*(?:\b(?:at|are|is|has|of|with|be|poles?|zeros?|roots?|get|gives?|obtain|find)\b|:)\s*", re.I | re.S
@@ -121,7 +123,7 @@ def _read(text: str, names: Sequence[str]) -> list[Expression]:
     lines = text if boxed is None else boxed
     if "\\begin" not in lines:
         looking = re.compile("|".join([_NUMBER_OR_NONE.pattern, *map(re.escape, names)]), re.I)
-        lines = last_lines(lines, looking)
+        lines = last_lines(lines, looking, _TERM)
     line = _tidy(lines)
     if _NONE.search(line) and not re.search(r"(?<![A-Za-z_])\d|\borigin\b", line):
         return []
