@@ -12,9 +12,8 @@ import re
 import string
 from collections.abc import Sequence
 
-from diagramlens.grading.final import last_box, single_blanks
+from diagramlens.grading.final import MAX_CHARACTERS, last_box, single_blanks
 from diagramlens.grading.latex import normalize_latex
-from diagramlens.grading.prose import MAX_CHARACTERS
 from diagramlens.grading.tokens import short
 from diagramlens.grading.verdict import Verdict
 

@@ -57,11 +57,13 @@ _CONCLUDES = re.compile(
 )
 # A sentence that explains the one before it, and answers nothing itself.
 _EXPLAINS = re.compile(
-    r"[\s>*_#({\[-]*(?:note|nb|remark|check|checking|verification|verify|sanity check|explanation|reason(?:ing)?|because|since|as|where|here|with|given"
-    r"|(?:this|that|it) (?:is|follows|comes|holds|results) (?:because|since|as|from|by|due)|by comparison|for comparison|for reference"
-    r"|recall|observe|the reason|hint|unlike|compare|limits?|units?|dimensions?)\b",
+    r"[\s>*_#({\[-]*(?:note|nb|remark|check|checking|verification|verify|sanity check|explanation|reason(?:ing)?|where|here"
+    r"|(?:this|that|it) (?:is|follows|comes|holds|results) (?:because|since|as|from|by|due)|by comparison|for (?:comparison|reference)"
+    r"|recall|observe|the reason|hint|compare|units?|dimensions?)\b",
     re.IGNORECASE,
 )
+# One that begins with its reason or condition; the rest of it may answer.
+_GIVEN = re.compile(r"[\s>*_#({\[-]*(?:because|since|as|with|given|if|when|for|assuming|although|while|at|using|from)\b", re.IGNORECASE)
 # Where one sentence ends and another may begin; a point within a number or behind an abbreviation ends none.
 _SENTENCE = re.compile(
     r"(?<!\bi\.e)(?<!\be\.g)(?<!approx)(?<!\bca)(?<!resp)(?<!\bFig)(?<!\bEq)(?<!\bvs)(?<!\bcf)(?<!\bNo)(?<=[^\s.][.!?])[*_`$)\]]{0,3}\s+(?=[^\s=])|\n+"
@@ -108,6 +110,10 @@ def explains(sentence: str) -> bool:
     """Whether a sentence begins as one that explains the answer before it: `Note:`, `This is because`, `where`."""
     return bool(_EXPLAINS.match(sentence))
 
+
+def given(sentence: str) -> bool:
+    """Whether a sentence begins with a reason or a condition: `Since R1 = R2, …`."""
+    return bool(_GIVEN.match(sentence))
 
 
 def retracts(sentence: str) -> bool:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 
-from diagramlens.grading.final import last_box, last_lines, single_blanks
-from diagramlens.grading.prose import MAX_CHARACTERS
+from diagramlens.grading.final import MAX_CHARACTERS, last_box, last_lines, single_blanks
 from diagramlens.grading.tokens import short
 from diagramlens.grading.verdict import Verdict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from diagramlens.grading.expressions import same_expression
-from diagramlens.grading.prose import MAX_CHARACTERS
+from diagramlens.grading.final import MAX_CHARACTERS
 from diagramlens.grading.tokens import MAX_NAME_LENGTH, ExpressionError, plain
 
 _NAME = re.compile(

@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from diagramlens.grading.final import MAX_CHARACTERS, final_answer
 from diagramlens.grading.parser import parse_tokens
-from diagramlens.grading.prose import MAX_CHARACTERS, final_statements
+from diagramlens.grading.prose import final_statements
 from diagramlens.grading.rational import Expression, Relation, compare
 from diagramlens.grading.tokens import ExpressionError, plain, short, tokenize
 from diagramlens.grading.verdict import Verdict
@@ -20,7 +21,7 @@ from diagramlens.grading.verdict import Verdict
 MAX_CHAIN = 32
 
 _UNIT_OF_RATIO = re.compile(r"[\s(\[]*(?:\b(?:V\s*/\s*V|A\s*/\s*A)|\b(?:dimensionless|unitless|no units?))[)\]\s]*$")
-_LABEL_ATOM = r"[A-Za-z]+[0-9]*(?:_(?:\{[^{}]*\}|\w+))?[0-9]*(?:\([^()=]*\))?"
+_LABEL_ATOM = r"[A-Za-z]+[0-9]*(?:_(?:\{[^{}]*\}|\w+))?[0-9]*(?:\([^()=]*\)|\[[^\[\]=]*\])?"
 _LABEL = re.compile(rf"[\[(]?{_LABEL_ATOM}(?:/{_LABEL_ATOM})?[\])]?")
 _INPUT_OVER_OUTPUT = re.compile(
     r"([A-Za-z])_?\{?(?:in|i|s|src)\}?(?:\([^()]*\))?/\1_?\{?(?:out|o|load|L)\}?(?:\([^()]*\))?", re.IGNORECASE
@@ -29,13 +30,16 @@ _MORE_THAN_A_FORMULA = re.compile(r"[=$`\\\n]")
 _ARGUMENT = re.compile(r"\(\s*(?:s|j\s*\*?\s*(?:\\omega|w|omega))\s*\)")
 
 
-def parse_expression(text: str, names: Sequence[str], functions: Sequence[str] = ()) -> Expression:
+def parse_expression(
+    text: str, names: Sequence[str], functions: Sequence[str] = (), *, at_one_frequency: bool = True
+) -> Expression:
     """The rational expression that an answer gives.
 
     Args:
         text: what the model or the solver wrote; at most 20,000 characters.
         names: the circuit's own names, case sensitive. `s`, `j` and ω (`omega`, `w`, `\\omega`) are known beside them, ω being s/j.
         functions: those of the names that stand for functions of s, as blocks of a diagram do: `G1(s)` is G1 and no product.
+        at_one_frequency: whether the answer may be a value at one frequency, `H(0) = 1`; where not, that is a remark.
 
     Raises:
         ExpressionError: no formula, an unknown name, a formula that breaks off or can be read in two ways, something that is not
@@ -48,7 +52,7 @@ def parse_expression(text: str, names: Sequence[str], functions: Sequence[str] =
             return read_formula(cleaned(plain(text), names), names, functions)
         except ExpressionError as fault:
             first_fault = fault
-    for statements in final_statements(text):
+    for statements in final_statements(text, names, at_one_frequency=at_one_frequency):
         if first_fault and statements == [text.strip()]:
             continue
         try:
@@ -76,7 +80,9 @@ def same_expression(gold: str, predicted: str, names: Sequence[str], functions: 
     except ExpressionError as fault:
         raise ExpressionError(f"the gold answer cannot be read: {fault}") from fault
     try:
-        found = parse_expression(predicted, names, functions)
+        found = parse_expression(
+            final_answer(predicted), names, functions, at_one_frequency=not expected.depends_on_frequency
+        )
     except ExpressionError as fault:
         return Verdict(False, f"not readable: {fault}")
     try:
@@ -123,8 +129,8 @@ def _is_label(part: Expression, functions: Sequence[str]) -> bool:
 
 
 def cleaned(text: str, names: Sequence[str]) -> str:
-    """An answer without the punctuation, Markdown and `V/V` that may end an answer, and the list marks that may begin one."""
-    text = re.sub(r"\A(?:[-*#>]+\s+|\*\*)", "", text.strip())
+    """An answer without the punctuation, Markdown and `V/V` that may end an answer, and the Markdown that may begin one."""
+    text = text.strip().removeprefix("**")
     text = (
         re.sub(r"[\s.,;:*$`]+\Z", "", text[-200:])
         if len(text) <= 200

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from diagramlens.grading.prose import MAX_CHARACTERS
+
+MAX_CHARACTERS = 20_000
 
 # Decoration that Markdown and TeX put around the word; `\Z` because an answer may break off right behind it.
 _MARKER = re.compile(
@@ -97,17 +98,16 @@ def negates(before: str, content: str) -> bool:
 def unlisted(text: str, term: re.Pattern[str]) -> str:
     """The text without the marks of lists, headings and quotations at the start of its lines; `term` is what a value may begin with.
 
-    A dash is a minus, and `>` a comparison, unless the line is one of several with that mark, or what follows can be no term.
+    A dash is a minus, and `>` a comparison, unless the line is one of several with that mark, or what follows can be no term. Lines with a
+    dash right below a term are the rest of a sum, however many.
     """
     lines = text.split("\n")
     kinds = [_mark_of(line) for line in lines]
     held = [place for place, line in enumerate(lines) if line.strip()]
-    several = {
-        place
-        for one, other in pairwise(held)
-        if kinds[one] and kinds[one] == kinds[other]
-        for place in (one, other)
-    }
+    several: set[int] = set()
+    for one, other in pairwise(held):
+        if kinds[one] and kinds[one] == kinds[other] and (one in several or not _goes_on(lines, one, term)):
+            several |= {one, other}
     for place, kind in enumerate(kinds):
         if kind is None:
             continue
@@ -115,6 +115,12 @@ def unlisted(text: str, term: re.Pattern[str]) -> str:
         if place in several or kind not in "->1" or not term.match(bare):
             lines[place] = bare
     return "\n".join(lines)
+
+
+def _goes_on(lines: list[str], place: int, term: re.Pattern[str]) -> bool:
+    """Whether a line may be the next term of a sum: the one right above is a term or ends in an equality."""
+    above = lines[place - 1] if place else ""
+    return bool(term.match(above)) or ("=" in above and not above.rstrip().endswith(":"))
 
 
 def _mark_of(line: str) -> str | None:

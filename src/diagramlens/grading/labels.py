@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from diagramlens.grading.final import last_box
-from diagramlens.grading.prose import MAX_CHARACTERS
+from diagramlens.grading.final import MAX_CHARACTERS, last_box
 from diagramlens.grading.tokens import short
 from diagramlens.grading.verdict import Verdict
 

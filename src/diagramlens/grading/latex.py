@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from diagramlens.grading.prose import MAX_CHARACTERS
+from diagramlens.grading.final import MAX_CHARACTERS
 from diagramlens.grading.tokens import plain
 
 _WRAPPERS = re.compile(

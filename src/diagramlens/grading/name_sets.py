@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from diagramlens.grading.final import last_box, last_lines, single_blanks
-from diagramlens.grading.prose import MAX_CHARACTERS
+from diagramlens.grading.final import MAX_CHARACTERS, last_box, last_lines, single_blanks
 from diagramlens.grading.tokens import plain, short
 from diagramlens.grading.verdict import Verdict
 

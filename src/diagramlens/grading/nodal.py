@@ -12,8 +12,8 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from diagramlens.grading.expressions import cleaned, read_formula
-from diagramlens.grading.final import single_blanks
-from diagramlens.grading.prose import MAX_CHARACTERS, final_statements
+from diagramlens.grading.final import MAX_CHARACTERS, single_blanks
+from diagramlens.grading.prose import final_statements
 from diagramlens.grading.rational import Expression, proportional
 from diagramlens.grading.tokens import ExpressionError, plain, short
 from diagramlens.grading.verdict import Verdict
@@ -62,7 +62,7 @@ def _equations(text: str, names: Sequence[str]) -> list[Expression]:
         raise ExpressionError(f"the answer has {len(text)} characters; at most {MAX_CHARACTERS} are read")
     first_fault: ExpressionError | None = None
     text = _AT_NODE.sub(": ", single_blanks(text))
-    for statements in final_statements(text):
+    for statements in final_statements(text, names):
         try:
             return [equation for statement in statements for equation in _sides(statement, names)]
         except ExpressionError as fault:

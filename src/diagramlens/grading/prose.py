@@ -2,8 +2,9 @@ r"""Where the formula is in a model's answer.
 
 An answer may be the bare formula, or prose around it. In order: the last `\boxed{…}`; else the last mathematics between delimiters
 (`$…$`, `\[…\]`, `\(…\)`, backticks, a fenced block) that looks like a formula; else the last line of plain text that does. A formula
-that merely explains ("where $\tau = R_1 C_1$") does not count. Two different formulas offered side by side ("a or b") are parts of one
-answer, and the caller finds that they disagree.
+that merely explains ("where $\tau = R_1 C_1$", "Note: …") does not count, nor does one that is denied. Two different formulas offered side
+by side ("a or b") are parts of one answer, and the caller finds that they disagree. A hyphen or a slash between words that are no names
+("op-amp", "and/or") is no operator.
 
 Every step is a bounded number of passes over the text.
 """
@@ -11,10 +12,13 @@ Every step is a bounded number of passes over the text.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 
-from diagramlens.grading.tokens import ExpressionError
+from diagramlens.grading.claims import bounded, denied, explains, retracts, sentences
+from diagramlens.grading.final import MAX_CHARACTERS, box_of, negates, unlisted
+from diagramlens.grading.tokens import ExpressionError, is_product_of
 
-MAX_CHARACTERS = 20_000
 MAX_LINE = 4_000
 MAX_READINGS = 16
 MAX_CHOICES = 8
@@ -52,43 +56,81 @@ _EXPLANATION = re.compile(
 )
 # `\\quad \\text{(high-pass)}`: set apart from the formula, at its end.
 _REMARK = re.compile(r"\\q?quad\s*\\(?:text|mathrm)\s?\{(?!\s*(?:or|and)\b)[^{}]{0,200}\}[\s.]*\Z")
+# Words joined without blanks: `op-amp`, `and/or`, `Thevenin-equivalent`; R1-R2 too, which the names tell apart.
+_COMPOUND = re.compile(r"(?<![\w\\}])[A-Za-z][A-Za-z0-9'’]*(?:[-/‐‑–][A-Za-z][A-Za-z0-9'’]*)+(?![\w(])")
+# In brackets at the end, or behind a comment's mark: words, no operators.
+_BRACKETED_WORDS = re.compile(r"\s*[(\[]\s*[A-Za-z][A-Za-z'’ ,.:-]{1,120}[)\]][\s.,;$*`]*\Z")
+_COMMENT = re.compile(r"[ \t;](?:#|%|\(\*)\s?[A-Za-z][^\n=]{1,200}\Z")
+_DOUBTS = re.compile(
+    r"\b(?:not|no|wrong|incorrect|opposite|invert(?:ed)?|negat\w*|minus|reciprocal|inverse|times|squared?|or|half|twice|doubled?|root|magnitude|per|maybe"
+    r"|perhaps|guess|approximate(?:ly)?|kilo\w*|k?ohms?)\b",
+    re.IGNORECASE,
+)
+# What begins words that change the formula before them, or offer another.
+_TURNS = re.compile(
+    r"[\s,;.(-]*(?:or|and|but|actually|rather|instead|no|not|perhaps|maybe|alternatively|unless|if|times|multiplied|divided|plus|minus|squared"
+    r"|inverted|negated|in magnitude|up to|to the|over|per|is (?:not|only|half|twice|the (?:inverse|reciprocal|negative|opposite|magnitude)))\b",
+    re.IGNORECASE,
+)
+_TRAILING_WORDS = re.compile(r"(?:[,;:]|\s-{1,3}|\s[–—])\s+(?=[A-Za-z]{2,}(?:[\s-][A-Za-z]|[.\s]*\Z))")
+# Quantities that a formula in the circuit's names is never asked for: they say more about a circuit whose function was given.
+_OTHER_QUANTITY = re.compile(
+    r"(?:\\?(?:omega|tau|zeta)|[ωτζ]|(?<![A-Za-z])(?:f_?\{?[c0]|Q|BW))(?:_\{?\w+\}?)?\s*(?:=|:=|≈|\\approx)"
+    r"|\b(?:cut-?off|corner|break|resonan\w+|time constant|bandwidth|quality factor|pole|zero)s?\b[^=]{0,60}(?:=|\b(?:is|are|at)\b)",
+    re.IGNORECASE,
+)
+_AT_ONE_FREQUENCY = re.compile(
+    r"\b[A-Z]\w*\s?(?:\(\s*(?:j\s?)?(?:0|∞|\\infty|inf\w*|[sω]\s?(?:=|→|->|\\to)\s?(?:0|∞|\\infty))\s*\)|\[0\])\s*(?:=|≈|\\approx|→|->)"
+    r"|\b(?:at|for|as|in|when)\s+(?:DC\b|(?:very )?(?:low|high)[- ]freq|(?:s|ω|\\omega)\s?(?:=|→|->|\\to|<<|>>|≪|≫))",
+    re.IGNORECASE,
+)
 _SENTENCE_END = re.compile(r"[.!?]\s+(?=[A-Za-z$\\*])")
 _OR = re.compile(r"\sor\s|\\text\s*\{\s*or\s*\}|\\(?:lor|vee)\b")
 
 
-def final_statements(text: str) -> list[list[str]]:
+def final_statements(text: str, names: Sequence[str], *, at_one_frequency: bool = True) -> list[list[str]]:
     """Readings of the answer, the first one that can be read counts; each is a list of statements offered side by side.
 
     With delimiters there is one reading. In plain prose there is one for each place of the last formula-like line where a formula may
-    begin. Raises ExpressionError for a text that is too long, empty, or has no formula.
+    begin. `names` tell formulas from words; where the answer cannot be a value at one frequency, one such (`H(0) = 1`) is a remark.
+    Raises ExpressionError for a text that is too long, empty, or has no formula, and for a formula that is denied.
     """
     if len(text) > MAX_CHARACTERS:
         raise ExpressionError(f"the answer has {len(text)} characters; at most {MAX_CHARACTERS} are read")
     if not text.strip():
         raise ExpressionError("the answer is empty")
-    boxed = _last_boxed(text)
-    if boxed is not None:
-        return [_statements([boxed.replace("$", " ")])]
+    text = unlisted(text, _term(tuple(names)))
+    box = box_of(text)
+    if box is not None:
+        before, content, behind = box
+        _refuse_denied((sentences(before) or [""])[-1], behind)
+        content = content.replace("$", " ")
+        return [_statements([f"-({content})" if negates(before, content) else content], names)]
+    if "\\boxed{" in text or "\\fbox{" in text:
+        raise ExpressionError("\\boxed{ is never closed")
+    lines = _Lines(names, at_one_frequency)
     spans = _spans(text)
     if spans:
-        chosen, tail = _last_formula(text, spans)
+        chosen, tail = _last_formula(text, spans, lines)
         if chosen is not None:
-            return [_statements(chosen)]
-        return _plain_readings(tail)
-    return _plain_readings(text)
+            return [_statements(chosen, names)]
+        return lines.readings(tail)
+    return lines.readings(text)
 
 
-def _last_boxed(text: str) -> str | None:
-    start = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"), text.rfind("\\boxed {"))
-    if start < 0:
-        return None
-    begin = text.index("{", start) + 1
-    depth = 1
-    for brace in re.finditer(r"\\.|[{}]", text[begin:], re.DOTALL):
-        depth += {"{": 1, "}": -1}.get(brace[0], 0)
-        if depth == 0:
-            return text[begin : begin + brace.start()]
-    raise ExpressionError("\\boxed{ is never closed")
+@lru_cache(maxsize=256)
+def _term(names: tuple[str, ...]) -> re.Pattern[str]:
+    """What a formula in these names may begin with, behind brackets and delimiters: a number, a fraction, a name."""
+    spelled = (rf"{re.escape(name[0])}_?\{{?{re.escape(name.replace('_', '')[1:])}\}}?" for name in names)
+    known = "|".join((*spelled, "[sjw]", r"\\?omega", "ω"))
+    return re.compile(rf"[-+−({{\[\s$`*]*(?:\\(?:left|boxed|[(\[])[({{\[\s]*)*(?:\d|\.\d|\\[dtc]?frac|(?:{known})(?![A-Za-z]|\(s\)\s*=))")
+
+
+def _refuse_denied(before: str, behind: str) -> None:
+    if denied(before, behind):
+        raise ExpressionError("the answer denies its formula")
+    if bounded(before, behind):
+        raise ExpressionError("the answer only bounds its formula")
 
 
 def _spans(text: str) -> list[tuple[int, int, str]]:
@@ -113,39 +155,52 @@ def _spans(text: str) -> list[tuple[int, int, str]]:
     return spans
 
 
-def _last_formula(text: str, spans: list[tuple[int, int, str]]) -> tuple[list[str] | None, str]:
+def _last_formula(text: str, spans: list[tuple[int, int, str]], lines: _Lines) -> tuple[list[str] | None, str]:
     """The last delimited formula, with those offered beside it; or None and the plain text that follows the last span."""
     tail = text[spans[-1][1] :]
     # "The transfer function from $V_1$ to $R_2$ is R2/(R1+R2)": the answer stands outside of the delimiters.
-    if "=" in tail or re.search(r"[\w)]\s?[*/]\s?[(\d\\]|\d\)?\s?[*/+^]|\\[dt]?frac|\\over\b", tail):
+    if any(lines.holds_formula(line) and not lines.is_aside(line) for line in sentences(tail)):
         return None, tail
     gaps = [text[end:start] for (_, end, _), (start, _, _) in zip([(0, 0, ""), *spans], spans, strict=False)]
+    gaps.append(tail)
     explaining = False
     candidates: list[int] = []
-    for place, gap in enumerate(gaps):
-        if place and _EXPLAINS.match(gap):
-            explaining = True
+    for place, gap in enumerate(gaps[:-1]):
+        if (place and _EXPLAINS.match(gap)) or explains(re.split(r"[.!?]\s|\n", gap)[-1]):
+            explaining = bool(place)
         elif _SENTENCE_END.search(gap) or "\n" in gap:
             explaining = False
-        if not explaining:
+        if not explaining and not lines.is_aside(gap[-80:] + spans[place][2]):
             candidates.append(place)
+    candidates = candidates or [0]
     looking = [place for place in candidates if _FORMULA.search(spans[place][2]) or _NAMES_IT.search(gaps[place][-40:])]
-    last = (looking or candidates)[-1]
-    chosen = [spans[last][2]]
+    claimed = [place for place in looking or candidates if not denied(_same_sentence(gaps[place]), gaps[place + 1])]
+    if not claimed:
+        raise ExpressionError("the answer denies its formula")
+    last = claimed[-1]
+    _refuse_denied(_same_sentence(gaps[last]), gaps[last + 1])
+    if any(retracts(sentence) for sentence in sentences(gaps[-1])):
+        raise ExpressionError("the answer takes its formula back")
+    content = spans[last][2]
+    chosen = [f"-({content})" if negates(text[: spans[last][0]], content) else content]
     while last > 0 and _BETWEEN_CHOICES.fullmatch(gaps[last]):
         last -= 1
         chosen.insert(0, spans[last][2])
     return chosen, ""
 
 
-def _statements(pieces: list[str]) -> list[str]:
+def _same_sentence(before: str) -> str:
+    return (_SENTENCE_END.split(before) or [""])[-1].rpartition("\n")[2]
+
+
+def _statements(pieces: list[str], names: Sequence[str]) -> list[str]:
     """The last statement of each piece: rows of an aligned block and steps of a derivation are joined or dropped."""
     statements = []
     for piece in pieces:
         explanation = _EXPLANATION.search(piece)
         if explanation and _FORMULA.search(piece[: explanation.start()]):
             piece = piece[: explanation.start()]
-        piece = _REMARK.sub("", piece)
+        piece = _without_remark(_REMARK.sub("", unlisted(piece, _term(tuple(names)))), names)
         piece = re.sub(r"\\(?:begin|end)\s*\{[a-z]+\*?\}|\\label\{[^{}]*\}|\\tag\{[^{}]*\}", " ", piece)
         piece = re.sub(r"\\\\(?:\[[^\]]*\])?\s*&?\s*=", " = ", piece).replace("&", " ")
         steps = re.split(
@@ -161,25 +216,76 @@ def _statements(pieces: list[str]) -> list[str]:
     return statements
 
 
-def _plain_readings(text: str) -> list[list[str]]:
-    """Readings of undelimited text: the whole, then the last formula-like line from each place where a formula may begin."""
-    whole = text.strip()
-    readings = [_statements([whole])] if len(whole.splitlines()) == 1 else []
-    lines = [line for line in _SENTENCE_END.sub("\n", whole).splitlines() if line.strip(" *_#->`")]
-    if not lines:
-        raise ExpressionError("there is no expression")
-    looking = [line for line in lines if _PLAIN_FORMULA.search(line)]
-    line = (looking or lines)[-1].strip()
-    if len(line) > MAX_LINE and not readings:
-        raise ExpressionError(f"the formula's line has more than {MAX_LINE} characters")
-    line = line[:MAX_LINE]
-    starts = [0, *(found.end() for found in _LEADS_IN.finditer(line))][:MAX_READINGS]
-    for start in starts:
-        rest = line[start:].strip()
-        if not rest:
-            continue
-        readings.append(_statements([rest]))
-        trail = _TRAILS_OFF.search(rest)
-        if trail and rest[: trail.start()].strip():
-            readings.append(_statements([rest[: trail.start()]]))
-    return readings
+def _without_remark(piece: str, names: Sequence[str]) -> str:
+    """A formula without the words in brackets, or the comment, that end it: `(voltage divider)`, `# by KCL`."""
+    found = _BRACKETED_WORDS.search(piece) or _COMMENT.search(piece)
+    if found is None or all(is_product_of(word, names) for word in re.findall(r"[A-Za-z]+", found[0])):
+        return piece
+    return piece if _DOUBTS.search(found[0]) or denied("", found[0]) or bounded("", found[0]) else piece[: found.start()]
+
+
+class _Lines:
+    """The lines of undelimited text, in the names of one circuit: which hold a formula, and which only say something beside the answer."""
+
+    def __init__(self, names: Sequence[str], at_one_frequency: bool) -> None:
+        self.names = names
+        self.at_one_frequency = at_one_frequency
+
+    def holds_formula(self, line: str) -> bool:
+        """Whether there is an operator in a line, hyphens and slashes between words that are no names aside."""
+        return bool(_PLAIN_FORMULA.search(_COMPOUND.sub(self._without_compound, line)))
+
+    def _without_compound(self, found: re.Match[str]) -> str:
+        words = re.split(r"[-/‐‑–]", found[0])
+        return found[0] if all(is_product_of(word, self.names) for word in words) else "word"
+
+    def is_aside(self, line: str) -> bool:
+        """Whether a line explains, tells another quantity of the circuit, or the value at one frequency where the answer is none."""
+        if explains(line) or _OTHER_QUANTITY.search(line):
+            return True
+        return not self.at_one_frequency and bool(_AT_ONE_FREQUENCY.search(line))
+
+    def readings(self, text: str) -> list[list[str]]:
+        """Readings: the whole, then the last formula-like line from each place where a formula may begin."""
+        whole = text.strip()
+        lines = [line for line in sentences(whole) if line.strip(" *_#->`")]
+        if not lines:
+            raise ExpressionError("there is no expression")
+        looking = [line for line in lines if self.holds_formula(line)]
+        chosen = [line for line in looking if not self.is_aside(line)] or looking or lines
+        line = chosen[-1].strip()
+        behind = lines[len(lines) - lines[::-1].index(chosen[-1]) :]
+        if any(retracts(sentence) for sentence in behind):
+            raise ExpressionError("the answer takes its formula back")
+        alone = len(lines) == 1 and len(whole.splitlines()) == 1
+        if len(line) > MAX_LINE and not alone:
+            raise ExpressionError(f"the formula's line has more than {MAX_LINE} characters")
+        readings = [_statements([whole], self.names)] if alone else []
+        line = line[:MAX_LINE]
+        for start in [0, *(found.end() for found in _LEADS_IN.finditer(line))][:MAX_READINGS]:
+            rest = line[start:].strip()
+            if rest:
+                _refuse_denied(line[:start] + _label_of(rest), "")
+                readings += self._trimmed(rest)
+        return readings
+
+    def _trimmed(self, rest: str) -> list[list[str]]:
+        """A formula that begins here with all that follows, and without the words that trail off."""
+        readings = [_statements([rest], self.names)]
+        for trail in (_TRAILS_OFF.search(rest), _TRAILING_WORDS.search(rest)):
+            if trail and rest[: trail.start()].strip() and self._may_trail(rest[trail.start() :]):
+                readings.append(_statements([rest[: trail.start()]], self.names))
+        return readings
+
+    def _may_trail(self, tail: str) -> bool:
+        """Whether words behind a formula leave it standing: a reason, a condition, a remark, and no other formula."""
+        if denied("", tail) or bounded("", tail) or _TURNS.match(tail):
+            return False
+        return bool(_EXPLAINS.match(tail)) or not self.holds_formula(tail)
+
+
+def _label_of(statement: str) -> str:
+    """What stands left of the last equality of a statement, without the label itself where a comma parts it from other words."""
+    left = statement.rpartition("=")[0].rstrip(" :")
+    head, comma, last = left.rpartition(",")
+    return head if comma and not re.search(r"[A-Za-z]{2,} [A-Za-z]", last) and not denied(last) else left

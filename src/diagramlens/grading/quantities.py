@@ -16,10 +16,9 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from diagramlens.grading.claims import bounded, concludes, denied, explains, gives_reason, retracts, sentences
-from diagramlens.grading.final import box_of, negates, unlisted
+from diagramlens.grading.claims import bounded, concludes, denied, explains, given, gives_reason, retracts, sentences
+from diagramlens.grading.final import MAX_CHARACTERS, box_of, negates, unlisted
 from diagramlens.grading.numerals import plain_numbers
-from diagramlens.grading.prose import MAX_CHARACTERS
 from diagramlens.grading.tokens import plain
 from diagramlens.grading.units import UNIT, factor_of, letter_factor, unit_of, with_angular, with_symbols
 from diagramlens.records import DiagramLensError
@@ -169,7 +168,8 @@ class _Reading:
         self.claim: Quantity | None = None
         self.fault = ""
         self.final = concludes(sentence) or "=" in sentence
-        self.gives = explains(sentence)
+        self.explains = explains(sentence)
+        self.given = given(sentence)
         self.denies: Quantity | None = None
         # Where what is read gives a reason, or stands in a bracket that does: nothing counts there until what ends it.
         self.reason = False
@@ -242,7 +242,7 @@ class _Reading:
         assert self.claim is not None
         if between.strip() in ("=", "==") and not self.fault:
             self._say_again(value)
-        elif self.fault or concludes(between) or not re.search(r",|\band\b|\bor\b", between) or self.gives:
+        elif self.fault or concludes(between) or not re.search(r",|\band\b|\bor\b", between) or self.given:
             self.claim, self.fault = value, ""
         else:
             self._go_on(value, between)
@@ -252,8 +252,8 @@ class _Reading:
         assert self.claim is not None
         if value.unit is None and self.claim.unit is not None:
             return
-        if self.claim.unit is None or concludes(between) or (self.gives and "," in between):
-            self.claim, self.fault, self.gives = value, "", False
+        if self.claim.unit is None or concludes(between) or (self.given and "," in between):
+            self.claim, self.fault, self.given = value, "", False
         elif _differ(self.claim, value):
             self.fault = "two quantities are stated, and nothing says which is the answer"
         else:
@@ -269,7 +269,7 @@ def _claim_of(sentence: str) -> _Claim | None:
         return _Claim(reading.denies, "it is denied", denying=True) if reading.denies else None
     words = re.sub(_QUANTITY, " ", sentence)
     bare = not re.search(r"[A-Za-z]{2,}|=", words)
-    return _Claim(reading.claim, reading.fault, bare, reading.final, reading.gives)
+    return _Claim(reading.claim, reading.fault, bare, reading.final, reading.explains)
 
 
 def _tidy(text: str) -> str:

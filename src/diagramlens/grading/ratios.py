@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from diagramlens.grading.constants import exact_value
 from diagramlens.grading.expressions import parse_expression, same_expression
-from diagramlens.grading.prose import MAX_CHARACTERS
+from diagramlens.grading.final import MAX_CHARACTERS
 from diagramlens.grading.quantities import QuantityError, parse_quantity, within
 from diagramlens.grading.tokens import ExpressionError
 from diagramlens.grading.verdict import Verdict

@@ -15,8 +15,8 @@ from fractions import Fraction
 
 from diagramlens.grading.constants import Complex, exact_value
 from diagramlens.grading.expressions import read_formula
-from diagramlens.grading.final import last_box, last_lines, single_blanks
-from diagramlens.grading.prose import MAX_CHARACTERS, MAX_LINE
+from diagramlens.grading.final import MAX_CHARACTERS, last_box, last_lines, single_blanks
+from diagramlens.grading.prose import MAX_LINE
 from diagramlens.grading.quantities import PI
 from diagramlens.grading.rational import Expression, Relation, compare
 from diagramlens.grading.tokens import ExpressionError, plain, short

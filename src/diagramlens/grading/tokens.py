@@ -62,6 +62,7 @@ _UNICODE = str.maketrans(
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₒₘₛₑ", "0123456789omse")
 
+_ELEMENTWISE = re.compile(r"\.([*/^])(?=[\s\w(\\-])")
 _HTML = re.compile(r"<su([bp])>\s?([^<>]{1,20}?)\s?</su\1>")
 _WRAPPED_TEXT = re.compile(
     r"\\(?:text(?:rm|it|bf|sf|tt)?|math(?:rm|it|bf|sf|tt|cal)|operatorname|mbox|bm|boldsymbol)\s*\{([^{}\\]*)\}"
@@ -96,6 +97,9 @@ def plain(text: str) -> str:
         text = re.sub("[⁰¹²³⁴-⁹⁻⁺]+", lambda run: "^{" + run[0].translate(_SUPERSCRIPTS) + "}", text)
         text = re.sub("[₀-₉ₒₘₛₑ]+", lambda run: "_{" + run[0].translate(_SUBSCRIPTS) + "}", text)
         text = text.translate(_UNICODE)
+    if "." in text:
+        # MATLAB's operations element by element.
+        text = _ELEMENTWISE.sub(r"\1", text)
     if "<su" in text:
         text = _HTML.sub(lambda found: f"{'_' if found[1] == 'b' else '^'}{{{found[2]}}}", text)
     if "\\" not in text:
@@ -207,6 +211,14 @@ def _without_arguments(tokens: Sequence[Token], functions: Sequence[str]) -> lis
             if name.text in functions and argument.text == S:
                 del found[-3:]
     return found
+
+
+def is_product_of(word: str, names: Sequence[str]) -> bool:
+    """Whether a word is made of these names alone, as `R1C1` is of R1 and C1; s, j and ω count as names."""
+    try:
+        return bool(tokenize(word, names))
+    except ExpressionError:
+        return False
 
 
 def _symbols_in(text: str, start: int, end: int, language: _Language) -> list[Token]:
