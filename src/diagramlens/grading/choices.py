@@ -12,6 +12,7 @@ import re
 import string
 from collections.abc import Sequence
 
+from diagramlens.grading.claims import denied, sentences
 from diagramlens.grading.final import MAX_CHARACTERS, last_box, single_blanks
 from diagramlens.grading.latex import normalize_latex
 from diagramlens.grading.tokens import short
@@ -20,7 +21,11 @@ from diagramlens.grading.verdict import Verdict
 _EDGES = " \t\n*_`$\"'“”#>.,;"
 _WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|boxed|fbox)\s?\{([^{}]*)\}")
 _WORD = r"(?:answer|options?|choices?|letters?)"
-_STATED = r"(?:\b{word}\s*(?:is|are|:|=|would be|must be)?\s*:?\s*(?:{word}\s*)?|\b(?:choose|select|pick|go with|chose)\s+(?:{word}\s*)?)"
+_DELIMITERS = re.compile(r"\\[()\[\]]|\$+")
+_OFFER = r"(?<![A-Za-z0-9_'])([{letters}])[)\]*_`$.]*\s*,?\s*(?:or|and/or)\s+(?:maybe |perhaps |possibly |even )?(?:option |choice |answer )?[(\[*_`$]*([{letters}])(?![A-Za-z0-9_'])"
+MAX_SENTENCES = 100
+MAX_MENTIONS = 20
+_STATED = r"(?:\b{word}\s*(?:is|are|:|=|would be|must be|comes out as|follows)?\s*:?\s*(?:{word}\s*)?|\b(?:choose|select|pick|go with|chose)\s+(?:{word}\s*)?)"
 # Words that begin a reason, and none that takes the letter back (`B - or C`, `B - no`).
 _REASON = re.compile(r"(?:because|since|as|the)\b", re.IGNORECASE)
 _FIRST_LABEL = re.compile(r"\A[A-Za-z]\w{0,20}(?:\{\w{1,20}\})?(?:\([a-zω\\]{1,7}\))?\s*=\s*")
@@ -33,13 +38,31 @@ def compare_choice(letter: str, choices: Sequence[str], predicted: str) -> Verdi
     letters = string.ascii_uppercase[: len(choices)]
     boxed = last_box(predicted)
     text = single_blanks(predicted if boxed is None else boxed)
-    text = _WRAPPED.sub(r"\1", _WRAPPED.sub(r"\1", text)).strip(_EDGES)
-    found = _chosen(text, letters, choices)
+    text = _WRAPPED.sub(r"\1", _WRAPPED.sub(r"\1", _DELIMITERS.sub(" ", text)))
+    text = re.sub(r" +(?=[,.;:])", "", single_blanks(text)).strip(_EDGES)
+    found = _chosen(text, letters, choices) | _offered(text, letters)
+    if len(found) == 1 and _is_denied(text, *found):
+        return Verdict(False, f"not readable: {short(predicted)!r} denies {found.pop()}")
     if len(found) != 1:
         named = ", ".join(sorted(found)) or "no choice"
         return Verdict(False, f"not readable: {named} named in {short(predicted)!r}")
     chosen = found.pop()
     return Verdict(chosen == letter, f"{chosen} is right" if chosen == letter else f"{chosen} is not {letter}")
+
+
+def _offered(text: str, letters: str) -> set[str]:
+    """The letters of an offer: `A or B`, `A, or maybe (B)`."""
+    return {letter for found in re.finditer(_OFFER.format(letters=letters), text) for letter in found.groups()}
+
+
+def _is_denied(text: str, letter: str) -> bool:
+    """Whether any mention of the letter is denied in its sentence, or all of it is taken for wrong."""
+    mention = re.compile(rf"(?<![A-Za-z0-9_'])[(\[*_`]*{letter}[)\]*_`]*(?![A-Za-z0-9_'])")
+    for sentence in sentences(text)[:MAX_SENTENCES]:
+        for found in list(mention.finditer(sentence))[:MAX_MENTIONS]:
+            if denied(sentence[: found.start()], sentence[found.end() :]):
+                return True
+    return False
 
 
 def _chosen(text: str, letters: str, choices: Sequence[str]) -> set[str]:

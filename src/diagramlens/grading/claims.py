@@ -21,11 +21,12 @@ _DENIED = re.compile(
 # A denial of all that follows in the sentence: `it is not true that …`, `I do not think …`, `it would be wrong to say …`.
 _DENIED_AT_LENGTH = re.compile(
     rf"{_NOT}\s+(?:\w+\s+)?(?:true|the case|correct|right|think|believe|say|claim|expect)\b"
-    r"|\b(?:false|wrong|incorrect|untrue|mistaken|a mistake|an error|impossible|doubtful|deny|denies|rule out|excludes?)\b(?!\s*:)",
+    r"|\b(?:false|wrong|incorrect|untrue|mistaken|a mistake|an error|impossible|doubt\w*|unlikely|deny|denies|rule out|excludes?)\b(?!\s*:)",
     re.IGNORECASE,
 )
 _DENIED_BEHIND = re.compile(
-    r"[\s)\]}*$`.,]*(?:\((?=[^()]{0,60}\b(?:wrong|incorrect|false|not))|(?:(?:(?:which|that|it|this)\s+)?"
+    r"[\s)\]}*$`,]*(?:\([^()]{0,40}\)\s*)?(?:\((?=[^()]{0,60}\b(?:wrong|incorrect|false|not))|(?:(?!(?:because|since|as|so|and|but|where|if|when|while|for|with|or|to)\b)[A-Za-z]\w*\s+){0,3}?"
+    r"(?:(?:(?:which|that|it|this)\s+)?"
     r"(?:is|are|was|were|be|would|will|can|could|must|should|does|seems?|looks?)\b\s*)+(?=(?:\w+\s+){0,2}?(?:not|never|cannot|wrong|incorrect|"
     r"false|untrue|impossible|too|excluded|ruled out|no)\b)|(?:isn|aren|wasn|won|can|couldn|wouldn|doesn|mustn|shouldn)['’]t\b|cannot\b|"
     r"\?|-*\s*(?:wrong|incorrect|false|no)\b)",
@@ -40,7 +41,7 @@ _BOUNDED = re.compile(
     re.IGNORECASE,
 )
 _BOUNDED_BEHIND = re.compile(
-    rf"[\s)\]}}*$`,]*(?:{_COMPARISON}|(?:,\s*)?(?:or|and)\s+(?:less|more|greater|smaller|lower|higher|larger|fewer|above|below|over|under|so|up|upwards|maybe)\b"
+    rf"[\s)\]}}*$`,]*(?:\([^()]{{0,40}}\)\s*)?(?:{_COMPARISON}|(?:,\s*)?(?:or|and)\s+(?:less|more|greater|smaller|lower|higher|larger|fewer|above|below|over|under|so|up|upwards|maybe)\b"
     r"|(?:at\s+(?:the\s+)?(?:most|least)|max(?:imum)?|min(?:imum)?|upwards|or thereabouts)\b)",
     re.IGNORECASE,
 )
@@ -50,11 +51,11 @@ _REASON = re.compile(
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
-    r"\b(?:so|thus|therefore|hence|then|consequently|accordingly|finally|altogether|answer|result|final|gives?|giving|yields?|yielding"
-    r"|leaves|leaving|makes|making|becomes|conclude|follows|i\.e\.|in total|overall|obtain|get)\b|[→⇒⟹∴]|->|=>|\\(?:to|implies|therefore)\b"
-    r"|\\(?:Long)?[Rr]ightarrow\b",
+    r"\b(?:so|thus|therefore|hence|then|consequently|accordingly|finally|altogether|answer|result|final|conclude|follows|in total|overall)\b"
+    r"|[→⇒⟹∴]|->|=>|\\(?:to|implies|therefore)\b|\\(?:Long)?[Rr]ightarrow\b",
     re.IGNORECASE,
 )
+_LEADS_TO = re.compile(r"\b(?:gives?|giving|yields?|yielding|leaves|leaving|makes|making|becomes|obtain|get)\b", re.IGNORECASE)
 # A sentence that explains the one before it, and answers nothing itself.
 _EXPLAINS = re.compile(
     r"[\s>*_#({\[-]*(?:note|nb|remark|check|checking|verification|verify|sanity check|explanation|reason(?:ing)?|where|here"
@@ -66,7 +67,7 @@ _EXPLAINS = re.compile(
 _GIVEN = re.compile(r"[\s>*_#({\[-]*(?:because|since|as|with|given|if|when|for|assuming|although|while|at|using|from)\b", re.IGNORECASE)
 # Where one sentence ends and another may begin; a point within a number or behind an abbreviation ends none.
 _SENTENCE = re.compile(
-    r"(?<!\bi\.e)(?<!\be\.g)(?<!approx)(?<!\bca)(?<!resp)(?<!\bFig)(?<!\bEq)(?<!\bvs)(?<!\bcf)(?<!\bNo)(?<=[^\s.][.!?])[*_`$)\]]{0,3}\s+(?=[^\s=])|\n+"
+    r"(?<!\bi\.e\.)(?<!\be\.g\.)(?<!approx\.)(?<!\bca\.)(?<!resp\.)(?<!\bFig\.)(?<!\bEq\.)(?<!\bvs\.)(?<!\bcf\.)(?<=[^\s.][.!?])[*_`$)\]]{0,3}\s+(?=[^\s=])|\n+"
 )
 
 
@@ -87,13 +88,13 @@ def sentences(text: str) -> list[str]:
 def denied(before: str, behind: str = "") -> bool:
     """Whether the words of its sentence before a value, or those behind it, deny it."""
     return bool(
-        _DENIED.search(before[-MAX_LOOK:]) or _DENIED_AT_LENGTH.search(before[-MAX_LOOK:]) or _DENIED_BEHIND.match(behind)
+        _DENIED.search(before[-MAX_LOOK:]) or _DENIED_AT_LENGTH.search(before[-MAX_LOOK:]) or _DENIED_BEHIND.match(behind[:MAX_LOOK])
     )
 
 
 def bounded(before: str, behind: str = "") -> bool:
     """Whether a value is only said to be a bound (`at most 3`, `5 V or less`, `< 1 kHz`)."""
-    return bool(_BOUNDED.search(before[-MAX_LOOK:]) or _BOUNDED_BEHIND.match(behind))
+    return bool(_BOUNDED.search(before[-MAX_LOOK:]) or _BOUNDED_BEHIND.match(behind[:MAX_LOOK]))
 
 
 def gives_reason(words: str) -> bool:
@@ -102,8 +103,13 @@ def gives_reason(words: str) -> bool:
 
 
 def concludes(words: str) -> bool:
-    """Whether words before a value say that it follows from what stands before them: `so`, `which gives`, an arrow."""
+    """Whether words before a value say that it is the conclusion: `so`, `the answer is`, an arrow."""
     return bool(_CONCLUDES.search(words))
+
+
+def leads_to(words: str) -> bool:
+    """Whether words before a value say that it follows from what stands before them: `so`, `which gives`."""
+    return bool(_CONCLUDES.search(words) or _LEADS_TO.search(words))
 
 
 def explains(sentence: str) -> bool:

@@ -27,6 +27,10 @@ _INPUT_OVER_OUTPUT = re.compile(
     r"([A-Za-z])_?\{?(?:in|i|s|src)\}?(?:\([^()]*\))?/\1_?\{?(?:out|o|load|L)\}?(?:\([^()]*\))?", re.IGNORECASE
 )
 _MORE_THAN_A_FORMULA = re.compile(r"[=$`\\\n]")
+# `2. R1`: the second item of a list, or 2.0 times R1 as Mathematica prints it.
+_MARK_OR_NUMBER = re.compile(r"\A\s*(?!1\.)\d{1,2}\.[ \t]+[^\s\n=]*(?![^\n]*=)[^\n]*\Z")
+# SymPy's way to write an equation.
+_EQUATION = re.compile(r"\A(?:(?:sympy|sp)\.)?Eq\((.{1,4000}),([^,]{1,4000})\)\Z", re.DOTALL)
 _ARGUMENT = re.compile(r"\(\s*(?:s|j\s*\*?\s*(?:\\omega|w|omega))\s*\)")
 
 
@@ -46,6 +50,8 @@ def parse_expression(
             rational, a limit passed, or a chain of equalities that contradicts itself.
     """
     first_fault: ExpressionError | None = None
+    if _MARK_OR_NUMBER.match(text):
+        raise ExpressionError("the number at its start may count lines or belong to the formula: write a * behind it, or leave it away")
     if len(text) <= MAX_CHARACTERS and not _MORE_THAN_A_FORMULA.search(text):
         # Most golds and many answers are a formula and nothing else: no need to look for where one begins.
         try:
@@ -136,6 +142,8 @@ def cleaned(text: str, names: Sequence[str]) -> str:
         if len(text) <= 200
         else text[:-200] + re.sub(r"[\s.,;:*$`]+\Z", "", text[-200:])
     )
+    if text.startswith(("Eq(", "sp")):
+        text = _EQUATION.sub(r"\1 = \2", text)
     unit = _UNIT_OF_RATIO.search(text[-60:])
     if unit and not {"V", "A"} & set(names):
         text = text[: len(text) - len(unit[0])]

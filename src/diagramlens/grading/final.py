@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from diagramlens.grading.tokens import plain
+
 
 MAX_CHARACTERS = 20_000
 
@@ -112,8 +114,19 @@ def unlisted(text: str, term: re.Pattern[str]) -> str:
         if kind is None:
             continue
         bare = _ITEM.sub("", lines[place], count=1)
-        if place in several or kind not in "->1" or not term.match(bare):
+        if place in several or kind not in "->1" or not term.match(plain(bare[:MAX_TERM])):
             lines[place] = bare
+    return "\n".join(lines)
+
+
+def joined(text: str, term: re.Pattern[str]) -> str:
+    """The text with a sum, or a chain of equalities, that was broken before an operator on one line again."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if lines and _OPERATOR.match(line) and _goes_on([lines[-1], line], 1, term):
+            lines[-1] += " " + line.lstrip()
+        else:
+            lines.append(line)
     return "\n".join(lines)
 
 
@@ -152,7 +165,9 @@ def _opens(line: str, opening: str, closing: str) -> bool:
 
 
 MAX_TOKEN = 64
+MAX_TERM = 200
 _ITEM = re.compile(r"\A[ \t]*([-−–—*•·‣◦]|#{1,6}|>+|\(?\d{1,2}[.)])[ \t]+(?=\S)")
+_OPERATOR = re.compile(r"[ \t]*(?:[-+*/=−–](?!\*)|\\(?:cdot|times)\b)")
 _CONTROL_TOKEN = re.compile(
     r"(?:<\|[^<>|\s]{1,40}\|>|<｜[^<>｜]{1,40}｜>|</?s>|<(?:eos|bos|pad|unk)>|</?(?:end|start)_of_(?:turn|utterance|text|sentence|image|answer)>"
     r"|\[/?(?:EOS|BOS|PAD|SEP|INST)\])\s*\Z",
@@ -160,4 +175,4 @@ _CONTROL_TOKEN = re.compile(
 )
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_SIGN_BEFORE = re.compile(r"(?:\A|[\n=:≈]|\b(?:is|be|by|equals|answer|get|obtain)\b)[\s*]*[-−–][\s$*`({]*(?:\\[\[(]\s*)?\Z", re.IGNORECASE)
+_SIGN_BEFORE = re.compile(r"(?:\A|[\n=:≈]|\b(?:is|be|by|equals|answer|get|obtain)\b)(?:[\s*$`({]|\\[\[(])*[-−–][\s$*`({]*(?:\\[\[(]\s*)?\Z", re.IGNORECASE)

@@ -6,18 +6,19 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from diagramlens.grading.claims import denied, gives_reason
 from diagramlens.grading.final import MAX_CHARACTERS, last_box
 from diagramlens.grading.tokens import short
 from diagramlens.grading.verdict import Verdict
 
-# `not a low-pass filter`, `rather than a low-pass`, and above all the `non-` of `non-inverting amplifier`.
-_DENIED = re.compile(
-    r"(?:\bnon[\s-]*|\b(?:not|isn['’]t|no|never|nor|neither|instead of|rather than|unlike)\b(?:\s+(?:an?|the|really|simply))*\s*)\Z",
-    re.I,
-)
+_NON = re.compile(r"\b(?:non[\s-]*|no )\Z", re.IGNORECASE)
+_HALF = re.compile(r"\b(?:almost|nearly|like|resembles|similar to|looks like|kind of|sort of)\s(?:an?\s)?\Z", re.IGNORECASE)
 # A last word that may be left out of a label, or stand elsewhere: "a low-pass RC filter". Not "network" or "amplifier": a "lead" and
 # "inverting" are said of other things too.
 _GENERIC = ("filter",)
+_SENTENCE_END = re.compile(r"[.!?;]\s")
+MAX_LOOK = 200
+MAX_NAMED = 100
 _JOINT = r"[\s\u2010-\u2015-]*"
 
 
@@ -25,7 +26,7 @@ def compare_label(gold: str, labels: Sequence[str], predicted: str) -> Verdict:
     """Whether an answer names the gold label and no other of `labels`.
 
     Case, hyphens and spaces do not matter, nor a last word "filter" where what is left is no other label's ("low-pass"). A label
-    inside a longer one is not named by it. What is denied ("not a high-pass filter") is not named. The last `\\boxed{}` counts where
+    inside a longer one is not named by it. What is denied ("not a high-pass filter") is not named, nor what stands in a reason behind the first name. The last `\\boxed{}` counts where
     there is one.
     """
     if len(predicted) > MAX_CHARACTERS:
@@ -33,11 +34,18 @@ def compare_label(gold: str, labels: Sequence[str], predicted: str) -> Verdict:
     boxed = last_box(predicted)
     text = " ".join(re.sub(r"[*_`$]|\\text\s?\{", " ", predicted if boxed is None else boxed).split())
     pattern, label_of = _pattern(tuple(dict.fromkeys((gold, *labels))))
-    named = {
-        label_of[found.lastgroup]
-        for found in pattern.finditer(text)
-        if found.lastgroup and not _DENIED.search(text[max(0, found.start() - 60) : found.start()])
-    }
+    named: set[str] = set()
+    end = 0
+    for place, found in enumerate(pattern.finditer(text)):
+        if place == MAX_NAMED:
+            return Verdict(False, f"not readable: more than {MAX_NAMED} labels in {short(predicted)!r}")
+        sentence = _SENTENCE_END.split(text[max(0, found.start() - MAX_LOOK) : found.start()])[-1]
+        if named and gives_reason(text[end : found.start()]):
+            # What another kind of circuit would do, or a part of this one: a reason, no name for it.
+            break
+        if not (_NON.search(sentence) or _HALF.search(sentence) or denied(sentence, text[found.end() : found.end() + MAX_LOOK])):
+            named.add(label_of[found.lastgroup or ""])
+            end = found.end()
     if not named:
         return Verdict(False, f"not readable: {short(predicted)!r} names none of the labels")
     if len(named) > 1:

@@ -21,15 +21,22 @@ _NAMELESS = re.compile(
 _DECORATION = re.compile(r"[*`$\"'“”‘’\[\](){}<>]|\\[()\[\]{}]|\\(?:text|mathrm|boxed)\b|[.!:](?!\w)")
 # Names have no sign: a dash before them is always a mark.
 _NO_TERM = re.compile(r"(?!)")
-_DENIED = re.compile(r"\b(?:not|except|excluding|without|but no|neither|nor|unlike)\b", re.IGNORECASE)
+# What leaves open which names are meant: a denial, a choice, a bound.
+_DOUBTFUL = re.compile(
+    r"\b(?:not|except|excluding|without|but no|neither|nor|unlike|cannot|never|or|either|maybe|perhaps|possibly|at (?:least|most)|among others|false|wrong"
+    r"|incorrect|rather than|instead of)\b|[≤≥≠]",
+    re.IGNORECASE,
+)
+_NOT = re.compile(r"(?:(?<=ca)n|n)['’]t\b|(?<=can)not\b")
+_REASON = re.compile(r"[\s,;:(-]*\b(?:because|since|as|where|while|whereas|note|which|due to|so that)\b", re.IGNORECASE)
 
 
 def compare_names(gold: Collection[str], predicted: str) -> Verdict:
     """Whether an answer names exactly these parts; order and repetition do not matter, case does.
 
     Read is the last `\\boxed{}`, else the last line (or list) that names something. `R_1` and `R_{1}` are R1. An answer that is a bare
-    list is taken word by word; of a sentence, every word that looks like a part's name. A sentence that denies something ("R1, not
-    R2") is refused, for it leaves open what is denied.
+    list is taken word by word; of a sentence, every word that looks like a part's name. What gives a reason behind the first name
+    is passed over. A sentence that denies something ("R1, not R2") or offers a choice is refused, for it leaves open which are meant.
     """
     if len(predicted) > MAX_CHARACTERS:
         return Verdict(False, f"not readable: the answer has {len(predicted)} characters")
@@ -48,7 +55,7 @@ def compare_names(gold: Collection[str], predicted: str) -> Verdict:
 def _names(predicted: str, gold: Collection[str]) -> set[str] | str:
     """The names, or why there is no telling."""
     boxed = last_box(predicted)
-    text = predicted if boxed is None else boxed
+    text = _NOT.sub(" not", predicted if boxed is None else boxed)
     looking = re.compile("|".join([_NAME_IN_PROSE.pattern, *(rf"\b{re.escape(_key(name))}\b" for name in gold)]))
     text = _key(single_blanks(_DECORATION.sub(" ", plain(text).replace("_{", "_").replace("_", ""))))
     lines = last_lines(text, looking, _NO_TERM).strip()
@@ -60,8 +67,11 @@ def _names(predicted: str, gold: Collection[str]) -> set[str] | str:
     bare = _bare_list(lines.rpartition("=")[2].strip())
     if bare is not None:
         return bare
-    if _DENIED.search(lines):
-        return f"{short(lines)!r} denies something"
+    if _DOUBTFUL.search(lines):
+        return f"{short(lines)!r} denies something, or offers a choice"
+    first = looking.search(lines)
+    reason = _REASON.search(lines, first.end()) if first else None
+    lines = lines[: reason.start()] if reason else lines
     found = {match[0] for match in looking.finditer(lines)}
     return found if len(found) <= MAX_NAMES else f"more than {MAX_NAMES} names"
 

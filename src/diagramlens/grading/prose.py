@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from diagramlens.grading.claims import bounded, denied, explains, retracts, sentences
-from diagramlens.grading.final import MAX_CHARACTERS, box_of, negates, unlisted
+from diagramlens.grading.final import MAX_CHARACTERS, box_of, joined, negates, unlisted
 from diagramlens.grading.tokens import ExpressionError, is_product_of
 
 MAX_LINE = 4_000
@@ -42,9 +42,14 @@ _PLAIN_FORMULA = re.compile(
 )
 _EXPLAINS = re.compile(r"[\s,.;]*\(?\b(?:where|with|for|assuming|since|because|using|given)\b", re.IGNORECASE)
 _BETWEEN_CHOICES = re.compile(r"[\s,;.*]*(?:or|and|or else|alternatively|either)[\s,:*]*", re.IGNORECASE)
+# A factor or an operator beside mathematics between delimiters; a number may also count the lines of a list.
+_FACTOR_BEFORE = re.compile(r"(?:[*/^)\]](?<!\*\*)|(?<![A-Za-z_.\d])\d+(?:\.\d+)?|[=:]\s*[A-Za-z]\w*)\s*\Z")
+_GOES_ON = re.compile(r"\s*(?:[+/^]|\*(?!\*))\s*[\w(\\$]|\s*[-−]\s*(?:\d|\(|\$)")
+_OR_BEFORE = re.compile(r"\S\s*\bor\b[\s,:*]*(?:maybe|perhaps|possibly|else|even)?[\s,:*]*\Z", re.IGNORECASE)
+_OR_BEHIND = re.compile(r"[\s,;.*]*(?:or\b(?! (?:equivalently|in other words))|alternatively\b)", re.IGNORECASE)
 _NAMES_IT = re.compile(r"(?:\b(?:is|be|are|as|equals|gives|answer|result)|[:=])[\s*]*$", re.IGNORECASE)
 _LEADS_IN = re.compile(
-    r"(?:\b(?:is|are|be|equals?|gives?|get|obtain|yields?|as|to|have|thus|therefore|hence|so|answer|function|result|find|then|that|by)\b"
+    r"(?:\b(?:is|are|be|equals?|gives?|get|obtain|yields?|as|to|have|thus|therefore|hence|so|answer|function|result|find|then|that|by|but)\b"
     r"|:|->)[\s,:*]+",
     re.IGNORECASE,
 )
@@ -58,8 +63,11 @@ _EXPLANATION = re.compile(
 _REMARK = re.compile(r"\\q?quad\s*\\(?:text|mathrm)\s?\{(?!\s*(?:or|and)\b)[^{}]{0,200}\}[\s.]*\Z")
 # Words joined without blanks: `op-amp`, `and/or`, `Thevenin-equivalent`; R1-R2 too, which the names tell apart.
 _COMPOUND = re.compile(r"(?<![\w\\}])[A-Za-z][A-Za-z0-9'’]*(?:[-/‐‑–][A-Za-z][A-Za-z0-9'’]*)+(?![\w(])")
+_WORD = re.compile(r"[A-Za-z]\w*")
+# What a compound stands before where it is no difference: `an R1-C1 network`.
+_QUALIFIES = re.compile(r"\s+(?!where|with|when|for|and|because|since|which|from|plus|minus|times)[a-z]{3,}")
 # In brackets at the end, or behind a comment's mark: words, no operators.
-_BRACKETED_WORDS = re.compile(r"\s*[(\[]\s*[A-Za-z][A-Za-z'’ ,.:-]{1,120}[)\]][\s.,;$*`]*\Z")
+_BRACKETED_WORDS = re.compile(r"\s*[(\[]\s*[A-Za-z](?:[A-Za-z'’ ,.:-]|(?<=step )\d|(?<=eq\. )\d|(?<=equation )\d|(?<=figure )\d){1,120}[)\]][\s.,;$*`]*\Z")
 _COMMENT = re.compile(r"[ \t;](?:#|%|\(\*)\s?[A-Za-z][^\n=]{1,200}\Z")
 _DOUBTS = re.compile(
     r"\b(?:not|no|wrong|incorrect|opposite|invert(?:ed)?|negat\w*|minus|reciprocal|inverse|times|squared?|or|half|twice|doubled?|root|magnitude|per|maybe"
@@ -72,7 +80,12 @@ _TURNS = re.compile(
     r"|inverted|negated|in magnitude|up to|to the|over|per|is (?:not|only|half|twice|the (?:inverse|reciprocal|negative|opposite|magnitude)))\b",
     re.IGNORECASE,
 )
-_TRAILING_WORDS = re.compile(r"(?:[,;:]|\s-{1,3}|\s[–—])\s+(?=[A-Za-z]{2,}(?:[\s-][A-Za-z]|[.\s]*\Z))")
+# A dash may be a minus: only before several words, or one that is long, and none that may be a name.
+_BEFORE_DENIED = re.compile(r",\s*(?:and )?(?=not\s)", re.IGNORECASE)
+_OTHER_DENIED = re.compile(r"[\s,;]*(?:and )?not\s(?!correct|right|true|valid)", re.IGNORECASE)
+_TRAILING_WORDS = re.compile(
+    r"(?:[,;:]|\s-{1,3}|\s[–—])\s+(?=(?:i\.e\. )?[A-Za-z]{1,20}(?:[\s-][A-Za-z'’-]{1,20}(?=[\s.,:;-]|\Z))|[a-z]{4,20}[.\s]*\Z)"
+)
 # Quantities that a formula in the circuit's names is never asked for: they say more about a circuit whose function was given.
 _OTHER_QUANTITY = re.compile(
     r"(?:\\?(?:omega|tau|zeta)|[ωτζ]|(?<![A-Za-z])(?:f_?\{?[c0]|Q|BW))(?:_\{?\w+\}?)?\s*(?:=|:=|≈|\\approx)"
@@ -85,6 +98,7 @@ _AT_ONE_FREQUENCY = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.!?]\s+(?=[A-Za-z$\\*])")
+_THAT_IS = re.compile(r",?\s+(?:i\.e\.,?|that is,)\s+", re.IGNORECASE)
 _OR = re.compile(r"\sor\s|\\text\s*\{\s*or\s*\}|\\(?:lor|vee)\b")
 
 
@@ -114,7 +128,7 @@ def final_statements(text: str, names: Sequence[str], *, at_one_frequency: bool 
         chosen, tail = _last_formula(text, spans, lines)
         if chosen is not None:
             return [_statements(chosen, names)]
-        return lines.readings(tail)
+        return lines.readings(tail, _same_sentence(text[: len(text) - len(tail)]))
     return lines.readings(text)
 
 
@@ -123,7 +137,7 @@ def _term(names: tuple[str, ...]) -> re.Pattern[str]:
     """What a formula in these names may begin with, behind brackets and delimiters: a number, a fraction, a name."""
     spelled = (rf"{re.escape(name[0])}_?\{{?{re.escape(name.replace('_', '')[1:])}\}}?" for name in names)
     known = "|".join((*spelled, "[sjw]", r"\\?omega", "ω"))
-    return re.compile(rf"[-+−({{\[\s$`*]*(?:\\(?:left|boxed|[(\[])[({{\[\s]*)*(?:\d|\.\d|\\[dtc]?frac|(?:{known})(?![A-Za-z]|\(s\)\s*=))")
+    return re.compile(rf"(?:[-+−({{\[\s$`*]|\\(?:left|[bB]ig[lg]?|boxed|displaystyle|mathrm|text|[(\[,;!]))*(?:\d|\.\d|\\[dtc]?frac|(?:{known})(?![A-Za-z]|\(s\)\s*=))")
 
 
 def _refuse_denied(before: str, behind: str) -> None:
@@ -178,14 +192,18 @@ def _last_formula(text: str, spans: list[tuple[int, int, str]], lines: _Lines) -
     if not claimed:
         raise ExpressionError("the answer denies its formula")
     last = claimed[-1]
-    _refuse_denied(_same_sentence(gaps[last]), gaps[last + 1])
+    _refuse_denied(_same_sentence(text[: spans[last][0]]), gaps[last + 1])
     if any(retracts(sentence) for sentence in sentences(gaps[-1])):
         raise ExpressionError("the answer takes its formula back")
+    if _FACTOR_BEFORE.search(gaps[last][-20:]) or _GOES_ON.match(gaps[last + 1]):
+        raise ExpressionError("something outside of the delimiters belongs to the formula")
     content = spans[last][2]
     chosen = [f"-({content})" if negates(text[: spans[last][0]], content) else content]
     while last > 0 and _BETWEEN_CHOICES.fullmatch(gaps[last]):
         last -= 1
         chosen.insert(0, spans[last][2])
+    if _OR_BEFORE.search(gaps[last]) or _OR_BEHIND.match(gaps[claimed[-1] + 1]):
+        raise ExpressionError("another formula is offered beside it")
     return chosen, ""
 
 
@@ -201,6 +219,7 @@ def _statements(pieces: list[str], names: Sequence[str]) -> list[str]:
         if explanation and _FORMULA.search(piece[: explanation.start()]):
             piece = piece[: explanation.start()]
         piece = _without_remark(_REMARK.sub("", unlisted(piece, _term(tuple(names)))), names)
+        piece = _THAT_IS.sub(" = ", piece)
         piece = re.sub(r"\\(?:begin|end)\s*\{[a-z]+\*?\}|\\label\{[^{}]*\}|\\tag\{[^{}]*\}", " ", piece)
         piece = re.sub(r"\\\\(?:\[[^\]]*\])?\s*&?\s*=", " = ", piece).replace("&", " ")
         steps = re.split(
@@ -232,12 +251,15 @@ class _Lines:
         self.at_one_frequency = at_one_frequency
 
     def holds_formula(self, line: str) -> bool:
-        """Whether there is an operator in a line, hyphens and slashes between words that are no names aside."""
-        return bool(_PLAIN_FORMULA.search(_COMPOUND.sub(self._without_compound, line)))
+        """Whether there is an operator in a line, hyphens and slashes between words that are no names aside, or nothing but names."""
+        words = _WORD.findall(line)
+        alone = bool(words) and "," not in line and all(is_product_of(word, self.names) for word in words[:MAX_READINGS])
+        return alone or bool(_PLAIN_FORMULA.search(_COMPOUND.sub(self._without_compound, line)))
 
     def _without_compound(self, found: re.Match[str]) -> str:
         words = re.split(r"[-/‐‑–]", found[0])
-        return found[0] if all(is_product_of(word, self.names) for word in words) else "word"
+        noun = _QUALIFIES.match(found.string, found.end()) and found.string[: found.start()].endswith(" ")
+        return "word" if noun or not all(is_product_of(word, self.names) for word in words) else found[0]
 
     def is_aside(self, line: str) -> bool:
         """Whether a line explains, tells another quantity of the circuit, or the value at one frequency where the answer is none."""
@@ -245,9 +267,9 @@ class _Lines:
             return True
         return not self.at_one_frequency and bool(_AT_ONE_FREQUENCY.search(line))
 
-    def readings(self, text: str) -> list[list[str]]:
-        """Readings: the whole, then the last formula-like line from each place where a formula may begin."""
-        whole = text.strip()
+    def readings(self, text: str, before: str = "") -> list[list[str]]:
+        """Readings: the whole, then the last formula-like line from each place where a formula may begin; `before` it its sentence began."""
+        whole = joined(text.strip(), _term(tuple(self.names)))
         lines = [line for line in sentences(whole) if line.strip(" *_#->`")]
         if not lines:
             raise ExpressionError("there is no expression")
@@ -257,28 +279,33 @@ class _Lines:
         behind = lines[len(lines) - lines[::-1].index(chosen[-1]) :]
         if any(retracts(sentence) for sentence in behind):
             raise ExpressionError("the answer takes its formula back")
+        before = before if chosen[-1] is lines[0] else ""
         alone = len(lines) == 1 and len(whole.splitlines()) == 1
         if len(line) > MAX_LINE and not alone:
             raise ExpressionError(f"the formula's line has more than {MAX_LINE} characters")
-        readings = [_statements([whole], self.names)] if alone else []
+        readings = [_statements([whole], self.names)] if alone and not denied(before + _label_of(whole)) else []
         line = line[:MAX_LINE]
         for start in [0, *(found.end() for found in _LEADS_IN.finditer(line))][:MAX_READINGS]:
             rest = line[start:].strip()
-            if rest:
-                _refuse_denied(line[:start] + _label_of(rest), "")
+            said = before + line[:start] + _label_of(rest)
+            if rest and not denied(said) and not bounded(said):
                 readings += self._trimmed(rest)
+        if not readings:
+            raise ExpressionError("the answer denies or only bounds its formula")
         return readings
 
     def _trimmed(self, rest: str) -> list[list[str]]:
         """A formula that begins here with all that follows, and without the words that trail off."""
         readings = [_statements([rest], self.names)]
-        for trail in (_TRAILS_OFF.search(rest), _TRAILING_WORDS.search(rest)):
+        for trail in (_TRAILS_OFF.search(rest), _TRAILING_WORDS.search(rest), _BEFORE_DENIED.search(rest)):
             if trail and rest[: trail.start()].strip() and self._may_trail(rest[trail.start() :]):
                 readings.append(_statements([rest[: trail.start()]], self.names))
         return readings
 
     def _may_trail(self, tail: str) -> bool:
         """Whether words behind a formula leave it standing: a reason, a condition, a remark, and no other formula."""
+        if _OTHER_DENIED.match(tail):
+            return self.holds_formula(tail)
         if denied("", tail) or bounded("", tail) or _TURNS.match(tail):
             return False
         return bool(_EXPLAINS.match(tail)) or not self.holds_formula(tail)

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from diagramlens.grading.claims import bounded, concludes, denied, explains, given, gives_reason, retracts, sentences
+from diagramlens.grading.claims import MAX_LOOK, bounded, concludes, denied, explains, given, gives_reason, leads_to, retracts, sentences
 from diagramlens.grading.final import MAX_CHARACTERS, box_of, negates, unlisted
 from diagramlens.grading.numerals import plain_numbers
 from diagramlens.grading.tokens import plain
@@ -30,6 +30,8 @@ ABSOLUTE_TOLERANCE = Fraction(1, 10**9)
 DECIBELS = 0.1
 PI = Fraction(314159265358979, 10**14)
 MAX_READ = 8_000
+MAX_SENTENCES = 100
+MAX_NUMBERS = 40
 MAX_DIGITS = 40
 MAX_DECIMAL_EXPONENT = 40
 
@@ -77,26 +79,33 @@ _MARKUP = re.compile(
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
 # Behind a number or its unit: what would make another number or unit of it.
 _GOES_ON = re.compile(r"[,'’]\d|\s?[-+*/×x^]\s?[\d(\\.{]|\s?[*/^·]\s?\w|\.\d|\d|[½¼¾⅓⅔°∠]|\s?±")
-_FOREIGN_UNIT = re.compile(r" ?(?!(?:as|at|by|in|is|of|on|or|to|so|if|for|and|the|not|was|via|per|DC|AC|dc|ac|rms|RMS)\b)[A-Za-z°]{1,3}\b(?!\s?=)")
+_FOREIGN_UNIT = re.compile(
+    r" ?(?!(?:as|at|by|in|is|of|on|or|to|so|if|for|and|the|not|was|via|per|DC|AC|dc|ac|rms|RMS)\b)[A-Za-z°]{1,3}\b(?!\s?=)"
+    r"| ?(?:(?:milli|micro|nano|kilo|mega)?(?:met(?:er|re)|gram|joule|coulomb|tesla|weber|newton|kelvin|degree|turn|minute|hour|var|mho)s?)\b"
+)
 # The words between two numbers. What joins them into one computation; what says the same again; what only says where.
+_COMMAND = re.compile(r"\\[dt]?(?:frac|times|cdot|left|right)\b|[eE](?=[-+]?\d)")
+_SIGN_WORD = re.compile(r"\b(?:minus|negative)\s+(?=[\d.]|\\[dt]?frac)", re.IGNORECASE)
 _OPERATOR = re.compile(r"(?:[-+*/^x×]|\\frac\s?\{?|\|\|)\s*[({\[]*\s*\Z")
 _SAME_AGAIN = re.compile(
-    r"[\s,;]*[({\[]?[\s,;]*(?:[=~]|or|or about|i\.?e\.?|that is|that['’]s|which is|which equals|equivalently|equivalent to|corresponding to"
-    r"|corresponds to|also|about|approx\.?|approximately|in other words|a\.?k\.?a\.?|rounded to|rounded)?[\s,:]*[=~]?\s*",
+    r"[)}\]\s,;]*[({\[\s,;]*(?:[=~]|or|or about|i\.?e\.?|that is|that['’]s|which is|which equals|equivalently|equivalent to|corresponding to"
+    r"|corresponds to|also|about|approx\.?|approximately|in other words|a\.?k\.?a\.?|rounded to|rounded)?[\s,:]*[=~]?[\s({]*",
     re.IGNORECASE,
 )
-_CHOICE = re.compile(r"[\s,;]*(?:or|to|and|through|/|-)?[\s,;]*(?:[A-Za-z]_?\w*\s?=\s?|maybe |perhaps |possibly |even |else )*", re.IGNORECASE)
+_CHOICE = re.compile(r"[)}\]\s,;]*(?:or|to|and|through|/|-)?[\s,;]*(?:[A-Za-z]_?\w*\s?=\s?|maybe |perhaps |possibly |even |else )*[({]*", re.IGNORECASE)
 _PLACE = re.compile(
     r"\b(?:across|through|from|over|with|of|in|into|by|per|than|under|within|on|at|for)\s+(?:(?:a|an|the|its|each|all|only|R\w*|total|full)\s+){0,2}\Z", re.IGNORECASE
 )
+_WORDS_IN_BRACKETS = re.compile(r"\([^()\d]{0,80}\)")
+_ASSERTED = re.compile(r"(?:\b(?:is|are|be|equals|of|about|approximately)|:)\s*\Z", re.IGNORECASE)
 _SUBTRACTS_FROM = re.compile(r"(?:\d|[A-Z]\w*|\w*_\w*|[)\]}])\s*\Z")
 _TERM = re.compile(r"[-+({\\[\s$]*(?:\d|\.\d|\\[dt]?frac)")
 _CONVERTED: dict[tuple[str | None, str | None], Fraction] = {("rad/s", "Hz"): 1 / (2 * PI), ("Hz", "rad/s"): 2 * PI}
 _RATIOS = (None, "V/V", "A/A")
 
 
-def parse_quantity(text: str) -> Quantity:
-    """The quantity that an answer claims; see the module.
+def parse_quantity(text: str, unit: str | None = None) -> Quantity:
+    """The quantity that an answer claims; see the module. Where a `unit` is asked for, others are said in passing beside one in it.
 
     Of a text of more than 8,000 characters the last ones are read. Raises QuantityError where there is none, where the text is longer
     than 20,000 characters, or where it is doubtful which is meant.
@@ -107,10 +116,10 @@ def parse_quantity(text: str) -> Quantity:
         # The last one counts, so the beginning need not be read; cut between words, not through a number.
         text = text[-MAX_READ:].partition(" ")[2]
     claim: _Claim | None = None
-    for sentence in sentences(unlisted(_tidy(_boxed(text)), _TERM)):
-        found = _claim_of(sentence)
+    for sentence in sentences(unlisted(_tidy(_boxed(text)), _TERM))[-MAX_SENTENCES:]:
+        found = _claim_of(sentence, unit)
         if found is not None:
-            claim = found if claim is None else claim.followed_by(found)
+            claim = found if claim is None else claim.followed_by(found, unit)
         elif claim is not None and retracts(sentence):
             claim = _Claim(claim.quantity, "it is taken back")
     if claim is None:
@@ -128,7 +137,7 @@ def _boxed(text: str) -> str:
     before, content, behind = box
     if denied(sentences(before)[-1] if sentences(before) else ""):
         raise QuantityError("what is in the box is denied")
-    if not re.search(r"[A-Za-zΩ%](?<!\\frac)", content):
+    if not re.search(r"[A-Za-zΩ%]", _COMMAND.sub("", content)):
         content += (re.match(r"[^.;:(\n]{0,40}", behind) or [""])[0]
     return f"-({content})" if negates(before, content) else content
 
@@ -140,20 +149,21 @@ class _Claim:
     quantity: Quantity
     fault: str = ""
     bare: bool = False
+    concluding: bool = False
     final: bool = False
     explaining: bool = False
     denying: bool = False
 
-    def followed_by(self, other: _Claim) -> _Claim:
+    def followed_by(self, other: _Claim, unit: str | None) -> _Claim:
         """What both claim together: the later, unless it only explains, or says something else without saying that it follows."""
         differs = _differ(self.quantity, other.quantity)
         if other.denying:
             return self if differs else _Claim(self.quantity, "it is denied")
         if self.fault or self.explaining:
             return other
-        if other.explaining or (other.quantity.unit is None and self.quantity.unit is not None):
+        if other.explaining or _in_passing(other.quantity, self.quantity, unit) or (other.quantity.unit is None and self.quantity.unit is not None):
             return self
-        if self.bare and not (differs and other.final):
+        if (self.bare and not (differs and other.final)) or (self.concluding and not other.final):
             return self
         if differs and (self.bare or not other.final):
             return _Claim(other.quantity, "two quantities are stated, and nothing says which is the answer")
@@ -163,11 +173,13 @@ class _Claim:
 class _Reading:
     """The claim of one sentence as it is read from left to right: the quantity so far, and what is in doubt about it."""
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, unit: str | None) -> None:
         self.sentence = sentence
+        self.unit = unit
         self.claim: Quantity | None = None
         self.fault = ""
-        self.final = concludes(sentence) or "=" in sentence
+        self.concluding = concludes(sentence)
+        self.final = self.concluding or "=" in sentence
         self.explains = explains(sentence)
         self.given = given(sentence)
         self.denies: Quantity | None = None
@@ -178,7 +190,7 @@ class _Reading:
 
     def read(self, found: re.Match[str]) -> None:
         """Take in the next number of the sentence."""
-        between, behind = self.sentence[self.at : found.start()], self.sentence[found.end() :]
+        between, behind = self.sentence[self.at : found.start()], self.sentence[found.end() : found.end() + MAX_LOOK]
         self.at = found.end()
         if self.closing and self.closing not in between:
             return
@@ -188,7 +200,7 @@ class _Reading:
             self.reason = not concludes(between)
             if self.reason:
                 return
-        before = self.sentence[: found.start()]
+        before = self.sentence[max(0, found.start() - MAX_LOOK) : found.start()]
         if denied(before, behind):
             self.denies = value
         elif bounded(before, behind):
@@ -208,10 +220,11 @@ class _Reading:
     def _take(self, value: Quantity, between: str, behind: str) -> None:
         """Take in a value that is claimed, `between` being the words since the number before it."""
         claim = self.claim
+        between = _WORDS_IN_BRACKETS.sub("", between)
         opened = max(between.rfind("("), between.rfind("["))
         if claim is None:
             self.claim, self.fault = value, ""
-        elif opened > max(between.rfind(")"), between.rfind("]")) and "=" not in between[:opened]:
+        elif opened > max(between.rfind("or "), between.rfind(")"), between.rfind("]")) and "=" not in between[:opened]:
             self.closing = ")" if between[opened] == "(" else "]"
             said_again = _SAME_AGAIN.fullmatch(between[opened:])
             closed = behind.lstrip().startswith(self.closing) or self.sentence[self.at - 1] == self.closing
@@ -220,8 +233,6 @@ class _Reading:
                 self._say_again(value, keep=True)
         elif "=" in between:
             self._equate(value, between)
-        elif claim.unit is not None and value.unit == "%":
-            pass
         elif _SAME_AGAIN.fullmatch(between) or _CHOICE.fullmatch(between):
             self._say_again(value)
         elif not _PLACE.search(between):
@@ -242,7 +253,7 @@ class _Reading:
         assert self.claim is not None
         if between.strip() in ("=", "==") and not self.fault:
             self._say_again(value)
-        elif self.fault or concludes(between) or not re.search(r",|\band\b|\bor\b", between) or self.given:
+        elif self.fault or leads_to(between) or not re.search(r",|\band\b|\bor\b", between) or self.given:
             self.claim, self.fault = value, ""
         else:
             self._go_on(value, between)
@@ -250,9 +261,9 @@ class _Reading:
     def _go_on(self, value: Quantity, between: str) -> None:
         """Another number in the same sentence, words between them."""
         assert self.claim is not None
-        if value.unit is None and self.claim.unit is not None:
+        if (value.unit is None and self.claim.unit is not None) or _in_passing(value, self.claim, self.unit):
             return
-        if self.claim.unit is None or concludes(between) or (self.given and "," in between):
+        if (self.claim.unit is None and (value.unit or _ASSERTED.search(between))) or leads_to(between) or (self.given and "," in between):
             self.claim, self.fault, self.given = value, "", False
         elif _differ(self.claim, value):
             self.fault = "two quantities are stated, and nothing says which is the answer"
@@ -260,22 +271,24 @@ class _Reading:
             self.claim, self.fault = value, self.fault
 
 
-def _claim_of(sentence: str) -> _Claim | None:
+def _claim_of(sentence: str, unit: str | None) -> _Claim | None:
     """What a sentence claims; None where it has no number that could be claimed."""
-    reading = _Reading(sentence)
-    for found in _QUANTITY.finditer(sentence):
+    reading = _Reading(sentence, unit)
+    for place, found in enumerate(_QUANTITY.finditer(sentence)):
+        if place == MAX_NUMBERS:
+            raise QuantityError(f"more than {MAX_NUMBERS} numbers in one sentence")
         reading.read(found)
     if reading.claim is None:
         return _Claim(reading.denies, "it is denied", denying=True) if reading.denies else None
     words = re.sub(_QUANTITY, " ", sentence)
     bare = not re.search(r"[A-Za-z]{2,}|=", words)
-    return _Claim(reading.claim, reading.fault, bare, reading.final, reading.explains)
+    return _Claim(reading.claim, reading.fault, bare, reading.concluding, reading.final, reading.explains)
 
 
 def _tidy(text: str) -> str:
     text = with_symbols(text.replace("\\pm", "±").replace("+/-", "±"))
     text = text.replace("\\[", " ").replace("\\]", " ").replace("\\(", " ").replace("\\)", " ")
-    text = plain_numbers(plain(text))
+    text = plain_numbers(_SIGN_WORD.sub("-", plain(text)))
     return re.sub(r"[ \t]+", " ", with_angular(_MARKUP.sub("", text)))
 
 
@@ -329,6 +342,12 @@ def _same(one: Quantity, other: Quantity) -> bool:
     return within(values[1] * _CONVERTED.get((other.unit, one.unit), Fraction(1)), values[0])
 
 
+def _in_passing(value: Quantity, beside: Quantity, unit: str | None) -> bool:
+    """Whether a quantity is in another unit than the one that is asked for, which the one beside it has."""
+    asked = Quantity(Fraction(0), unit)
+    return unit is not None and not _comparable(value, asked) and beside.unit is not None and _comparable(beside, asked)
+
+
 def _differ(one: Quantity, other: Quantity) -> bool:
     """Whether two quantities are different values of what may be one."""
     return _comparable(one, other) and not _same(one, other)
@@ -341,7 +360,7 @@ def compare_quantities(gold: Quantity, predicted: str, tolerance: Fraction = TOL
     A frequency may be given in Hz or, if the answer says so, in rad/s: 10 krad/s is 1.59 kHz, and 10 kHz is not.
     """
     try:
-        found = parse_quantity(predicted)
+        found = parse_quantity(predicted, gold.unit)
     except QuantityError as fault:
         return QuantityScore(False, False, f"not readable: {fault}")
     value = found.value * _CONVERTED.get((found.unit, gold.unit), Fraction(1))

@@ -2,7 +2,7 @@ r"""Impedances and gains: formulas that may carry a unit, or plain numbers where
 
 A gold with names in it is compared exactly, as a transfer function is; of the answer a unit that fits is taken off (`Ω` of an impedance,
 `V/V` of a gain), a prefix between a number and its Ω being multiplied in (`R1 + 2 kΩ`). A gold that is a plain number is a measured thing:
-a value within 1 % is right, without a unit or with the one that fits. Decibels are refused: they have lost the sign.
+a value within 1 % is right, without a unit or with the one that fits. Decibels alone are refused: they have lost the sign.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ _OHM = re.compile(r"\\Omega(?![A-Za-z])|\u2126|(?<![A-Za-z])[Oo]hms?(?![A-Za-z])
 _WRAPPED = re.compile(r"\\(?:text|mathrm|rm) ?\{ ?([kKM]?) ?Ω ?\}|[(\[] ?([kKM]?) ?Ω ?[)\]]|\bin ([kKM]?)Ω")
 _WITH_PREFIX = re.compile(r"(?<![A-Za-z0-9_.])([0-9]{1,20}(?:\.[0-9]{1,20})?) ?([kKM]) ?Ω")
 _PREFIXES = {"k": 3, "K": 3, "M": 6}
-_DECIBEL = re.compile(r"(?<![A-Za-z])dB(?![A-Za-z])", re.IGNORECASE)
 
 
 def compare_ratio(gold: str, names: Sequence[str], unit: str | None, predicted: str) -> Verdict:
@@ -43,17 +42,18 @@ def compare_ratio(gold: str, names: Sequence[str], unit: str | None, predicted: 
 
 
 def _compare_number(gold: Fraction, unit: str | None, predicted: str) -> Verdict:
-    if _DECIBEL.search(predicted):
-        return Verdict(False, "not readable: a value in dB has no sign")
     try:
-        found = parse_quantity(predicted)
+        found = parse_quantity(predicted, unit)
     except QuantityError as fault:
         return Verdict(False, f"not readable: {fault}")
-    fitting = (unit,) if unit else ("V/V", "A/A")
+    if found.unit == "dB":
+        return Verdict(False, "not readable: a value in dB has no sign")
+    fitting = (unit,) if unit else ("V/V", "A/A", "%")
     if found.unit is not None and found.unit not in fitting:
         return Verdict(False, f"the unit is {found.unit}, not {unit or 'that of a ratio'}")
-    right = within(found.value, gold)
-    return Verdict(right, f"{float(found.value):.6g} is {'' if right else 'not '}within 1 % of {float(gold):.6g}")
+    value = found.value / 100 if found.unit == "%" else found.value
+    right = within(value, gold)
+    return Verdict(right, f"{float(value):.6g} is {'' if right else 'not '}within 1 % of {float(gold):.6g}")
 
 
 def _without_ohms(text: str) -> str:

@@ -1,7 +1,8 @@
 r"""Poles and zeros: a multiset of complex numbers, or of formulas where the gold has formulas.
 
 Read are `-1000, -50+200j`, `-50 ± j200`, `s_1 = -1 krad/s, s_2 = …`, `\{-1, -2\}\,\text{rad/s}`, `-1000 (double)`, `0`, `none`, fractions,
-powers of ten, a root of a number (`\sqrt{3}`), LaTeX, lists, and a sentence around them. The unit is rad/s (or 1/s, or none); Hz are
+powers of ten, a root of a number (`\sqrt{3}`), LaTeX, lists, what SymPy and Mathematica print, and a sentence around them; a root may be said
+again in another unit (`-1000 rad/s (-159 Hz)`), and must be the same then. What is denied or bounded is no answer. The unit is rad/s (or 1/s, or none); Hz are
 turned into rad/s. The order is free, how often each root stands is not, and of a conjugate pair both must be given, be it with ±.
 """
 
@@ -13,9 +14,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 
+from diagramlens.grading.claims import bounded, denied, explains, retracts, sentences
 from diagramlens.grading.constants import Complex, exact_value
 from diagramlens.grading.expressions import read_formula
 from diagramlens.grading.final import MAX_CHARACTERS, last_box, last_lines, single_blanks
+from diagramlens.grading.numerals import without_groups
 from diagramlens.grading.prose import MAX_LINE
 from diagramlens.grading.quantities import PI
 from diagramlens.grading.rational import Expression, Relation, compare
@@ -32,7 +35,12 @@ _NONE = re.compile(
     r"\b(?:none|nothing|no (?:finite |real )?(?:poles?|zero(?:e?s)?|roots?))\b|∅|\\emptyset|\\varnothing|\\?\{ ?\\?\}",
     re.I,
 )
-_NUMBER_OR_NONE = re.compile(rf"\d|\borigin\b|{_NONE.pattern}", re.I)
+_NUMBER_OR_NONE = re.compile(rf"(?<![A-Za-z])\d(?!\d*(?:st|nd|rd|th)\b)|[spz]_?\d|\borigin\b|{_NONE.pattern}", re.I)
+_OPENING = re.compile(r"[-+({\[\s]*(?:[szp]_?\d?\s?(?:->|=|:|∈|\\in))?[-+({\[\s]*\Z")
+_LAST_DIGIT = re.compile(r"\A.*\d", re.DOTALL)
+# Words only, and numbers of steps or orders: `The system is of order 2.`
+_ASIDE = re.compile(r"(?=.*[a-z]{3})[^\d=]*\b(?:order|step|degree|eq(?:uation)?\.?)s?\s(?:of\s)?\d{1,2}[^\d=]*", re.I)
+_REASON = re.compile(r"(?<=[\d\w)}\]/$])[\s,;(]+\b(?:because|since|where|due to|assuming|as (?:the|R|L|C|they|it|can))\b.*\Z", re.I | re.S)
 _MARKUP = re.compile(r"[$`]|\*\*(?![\d(+-])|\\[()\[\]]|\\(?:text|mathrm|rm|quad|qquad|left|right)\b|~")
 # A word in a formula, mostly a unit: `\text{rad/s}`, `\mathrm{rad\,s^{-1}}`. Its braces go with the command.
 _WORDS = re.compile(
@@ -41,7 +49,7 @@ _WORDS = re.compile(
 _RADIANS_OVER_SECONDS = re.compile(r"\\frac ?\{ ?([kM]?rad) ?\} ?\{ ?s ?\}")
 # `s_1 =`, `p_{1,2} ≈`, `z1:`: what names a root. A bare `s` too.
 _NAMED = re.compile(
-    r"(?<![A-Za-z0-9_\\])(?:[spz]|\\omega|pole|zero)\s?_?\{?(?:[a-z]?\d?(?:,\s?\d)*)\}?\s*(?:=|:|∈|\\in\b|\bis\b|\bat\b)\s*",
+    r"(?<![A-Za-z0-9_\\])(?:[spz]|\\omega|pole|zero)\s?_?\{?(?:[a-z]?\d?(?:,\s?\d)*)\}?\s*(?:=|:|∈|\\in\b|->|→|\\to\b|\bis\b|\bat\b)\s*",
     re.I,
 )
 # What a root may begin with: then a dash before it is a minus.
@@ -75,7 +83,15 @@ _UNIT = re.compile(
 )
 _PREFIXES = {"m": -3, "k": 3, "K": 3, "M": 6, "meg": 6, "Meg": 6, "G": 9}
 _SQUARE_ROOT = re.compile(r"(?:\\?sqrt\s?[({]|√\s?\(?)\s?(\d{1,15}(?:\.\d{1,15})?)\s?[)}]?")
-_IMAGINARY = re.compile(r"(?<![A-Za-z])i(?![A-Za-z])|(?<![A-Za-z])J(?![A-Za-z])")
+_IMAGINARY = re.compile(r"(?<![A-Za-z\\])[iIJ](?![A-Za-z_])")
+# Steps of an aligned derivation are one chain of equalities.
+_NEXT_STEP = re.compile(r"(?:\\\\\s*)?&\s*=")
+_ALIGNED = re.compile(r"\\(?:begin|end)\s?\{(?:align(?:ed)?|equation|gather(?:ed)?|split)\*?\}")
+_INDEX = re.compile(r"_\{?\d,\d")
+# A root said again: in brackets, behind an equals sign, or behind `or`.
+_AGAIN = re.compile(r"\s*(?:[(\[]\s*(?:=|about|i\.e\.|or)?\s*([^()\[\]]*\d[^()\[\]]*)[)\]]|\bor\b([^=]*\d[^=]*)|=([^=]*\d[^=]*))[\s.]*\Z")
+# SymPy's roots with how often each is there: `{-1000: 2}`.
+_OFTEN = re.compile(r"(.*[\dj)])\s*:\s*(\d)\s*", re.S)
 _J_BEFORE_NUMBER = re.compile(r"(?<![A-Za-z])j\s?(?=[\d.(])")
 # All the roots in one pair of brackets, behind a label or nothing. A sign before them would belong to each.
 _SET = re.compile(
@@ -119,14 +135,15 @@ def _read(text: str, names: Sequence[str]) -> list[Expression]:
     """The roots that an answer gives, in its order, in rad/s."""
     if len(text) > MAX_CHARACTERS:
         raise ExpressionError(f"the answer has {len(text)} characters; at most {MAX_CHARACTERS} are read")
-    boxed = last_box(text)
-    lines = text if boxed is None else boxed
-    if "\\begin" not in lines:
-        looking = re.compile("|".join([_NUMBER_OR_NONE.pattern, *map(re.escape, names)]), re.I)
-        lines = last_lines(lines, looking, _TERM)
-    line = _tidy(lines)
-    if _NONE.search(line) and not re.search(r"(?<![A-Za-z_])\d|\borigin\b", line):
+    line = _tidy(_answering(text, names))
+    if _NONE.search(line):
+        if re.search(r"(?<![A-Za-z_])\d", line):
+            raise ExpressionError("it says that there is none, and gives one")
         return []
+    first = re.search(r"(?<![A-Za-z_\d.])\d", line)
+    before = _OPENING.sub("", line[: first.start()]) if first else line
+    if denied(before, _LAST_DIGIT.sub("", line)) or bounded(before, _LAST_DIGIT.sub("", line)):
+        raise ExpressionError("the answer denies or only bounds its roots")
     if len(line) > MAX_LINE:
         raise ExpressionError(f"the roots take more than {MAX_LINE} characters")
     line = _without_brackets(line)
@@ -136,12 +153,14 @@ def _read(text: str, names: Sequence[str]) -> list[Expression]:
     for item, times in reversed(_items(line, names)):
         if len(item) > MAX_ITEM:
             raise ExpressionError(f"a root takes more than {MAX_ITEM} characters")
-        unit = _UNIT.search(item)
-        if unit:
-            scale = Fraction(10) ** _PREFIXES.get(unit["prefix"] or "", 0)
-            scale *= 2 * PI if unit["unit"].lower().startswith("h") else 1
-            item = item[: unit.start()] + " " + item[unit.end() :]
-        roots += times * _roots_of(item, scale, names)
+        again = _AGAIN.search(item)
+        if again and not (again[3] or _UNIT.search(again[0])):
+            again = None
+        item, scale = _without_unit(item[: again.start()] if again else item, scale)
+        found = _roots_of(item, scale, names)
+        if again:
+            _check_again(found, again[1] or again[2] or again[3], names)
+        roots += times * found
         if len(roots) > MAX_ROOTS:
             raise ExpressionError(f"more than {MAX_ROOTS} roots")
     if not roots:
@@ -149,11 +168,55 @@ def _read(text: str, names: Sequence[str]) -> list[Expression]:
     return roots
 
 
+def _without_unit(item: str, scale: Fraction) -> tuple[str, Fraction]:
+    """An item without its unit, and what that multiplies by; the scale as it was where there is none."""
+    unit = _UNIT.search(item)
+    if unit is None:
+        return item, scale
+    scale = Fraction(10) ** _PREFIXES.get(unit["prefix"] or "", 0) * (2 * PI if unit["unit"].lower().startswith("h") else 1)
+    return item[: unit.start()] + " " + item[unit.end() :], scale
+
+
+def _check_again(found: Sequence[Expression], again: str, names: Sequence[str]) -> None:
+    """Raises ExpressionError unless what says the roots again in another unit says the same ones."""
+    item, scale = _without_unit(again, Fraction(1))
+    others = _roots_of(item, scale, names)
+    if len(others) != len(found) or not all(map(_once_more, found, others)):
+        raise ExpressionError(f"{short(again)} is not the root before it once more")
+
+
+def _once_more(root: Expression, other: Expression) -> bool:
+    value = exact_value(root)
+    return _same(root, other) if value is None else _near(value, other, _size(value) or Fraction(1))
+
+
+def _answering(text: str, names: Sequence[str]) -> str:
+    """The box, the list or the sentence of an answer that gives its roots. Raises ExpressionError where it is taken back."""
+    boxed = last_box(text)
+    lines = text if boxed is None else boxed
+    if "\\begin" in lines:
+        return lines
+    looking = re.compile("|".join([_NUMBER_OR_NONE.pattern, *map(re.escape, names)]), re.I)
+    kept = [line for line in lines.split("\n") if not (explains(line) or _ASIDE.fullmatch(line))]
+    lines = last_lines("\n".join(kept), looking, _TERM)
+    if "\n" in lines:
+        return lines
+    said = sentences(lines)
+    giving = [place for place, sentence in enumerate(said) if looking.search(sentence) and not explains(sentence)]
+    if giving and any(retracts(sentence) for sentence in said[giving[-1] + 1 :]):
+        raise ExpressionError("the answer takes its roots back")
+    return _REASON.sub("", said[giving[-1]] if giving else lines)
+
+
 def _items(line: str, names: Sequence[str]) -> list[tuple[str, int]]:
     """The pieces of a line that give roots, each with how often its words say that the root counts."""
     items: list[tuple[str, int]] = []
     announced = 1
     for piece in _BETWEEN.split(_NAMED.sub(" ; ", line)):
+        often = _OFTEN.fullmatch(piece)
+        if often:
+            items.append((often[1], int(often[2])))
+            continue
         times = next((times for times, pattern in _TIMES if pattern.search(piece)), 1)
         for _, pattern in _TIMES:
             piece = pattern.sub(" ", piece)
@@ -174,15 +237,28 @@ def _tidy(text: str) -> str:
         text.replace("\\pm", "±")
         .replace("+/-", "±")
         .replace("\\cup", ",")
+        .replace("i.e.", " ")
         .replace("the origin", "0")
         .replace("origin", "0")
     )
+    text = _ALIGNED.sub(" ", _NEXT_STEP.sub("=", text))
     text = _MARKUP.sub(" ", _WORDS.sub(_bare_word, single_blanks(text)))
     text = single_blanks(plain(re.sub(r"(?<!\\)\\([{}])", r"\1", text)))
     text = _RADIANS_OVER_SECONDS.sub(r"\1/s", text)
-    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
+    text = _decimal_points(without_groups(text))
+    # Mathematica's rules: {{s -> -1}, {s -> -2}} is {s -> -1, s -> -2}.
+    text = re.sub(r"\{\s?(s\s?->[^{}]*)\}", r"\1", text)
     text = _SQUARE_ROOT.sub(lambda found: f"({math.sqrt(float(found[1])):.12g})", text)
     return _J_BEFORE_NUMBER.sub("j*", _IMAGINARY.sub("j", text))
+
+
+def _decimal_points(line: str) -> str:
+    """Commas between digits as points where blanks, semicolons or words part the roots. Raises ExpressionError where they may do either."""
+    if not re.search(r"\d,\d", line) or _INDEX.search(line):
+        return line
+    if re.search(r";|, |\band\b|\n|±|j", line):
+        return re.sub(r"(?<=\d),(?=\d)", ".", line)
+    raise ExpressionError("a comma between digits parts two roots or is a decimal one: write a blank behind it, or a point")
 
 
 def _without_brackets(line: str) -> str:
@@ -206,7 +282,7 @@ def _roots_of(item: str, scale: Fraction, names: Sequence[str]) -> list[Expressi
     fault = None
     for text in dict.fromkeys((item, _LEADS_IN.sub("", item, count=1))):
         text = _TRAILS.sub("", text)
-        text = re.sub(r"\(\s*(?:pole|zero)?\s*\)", " ", text).strip(" .,:;*\\")
+        text = re.sub(r"\(\s*(?:pole|zero)?\s*\)", " ", text).strip(" .,:;*").rstrip("\\ ")
         signs = ("+", "-") if "±" in text else ("",)
         if text.count("±") > 1:
             raise ExpressionError("more than one ± in a root")
