@@ -101,9 +101,17 @@ def _nodal(gold: Gold, answer: str, predicted: str) -> Graded:
     return _graded("nodal_accuracy", verdict)
 
 
-def _roots(gold: Gold, answer: str, predicted: str) -> Graded:
+def _poles(gold: Gold, answer: str, predicted: str) -> Graded:
+    return _roots(gold, predicted, beside="zero")
+
+
+def _zeros(gold: Gold, answer: str, predicted: str) -> Graded:
+    return _roots(gold, predicted, beside="pole")
+
+
+def _roots(gold: Gold, predicted: str, *, beside: str) -> Graded:
     names = texts_of(gold, "names") if "names" in gold else ()
-    return _graded("roots_accuracy", compare_roots(roots_of(gold), predicted, names))
+    return _graded("roots_accuracy", compare_roots(roots_of(gold), predicted, names, beside=beside))
 
 
 def _quantity(gold: Gold, answer: str, predicted: str) -> Graded:
@@ -141,8 +149,8 @@ GRADERS: dict[str, Callable[[Gold, str, str], Graded]] = {
     "voltage": _quantity,
     "current": _quantity,
     "power": _quantity,
-    "poles": _roots,
-    "zeros": _roots,
+    "poles": _poles,
+    "zeros": _zeros,
     "cutoff": _quantity,
     "time_constant": _quantity,
     "dc_gain": _gain,

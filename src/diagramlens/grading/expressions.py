@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from diagramlens.grading.coefficients import written_out
 from diagramlens.grading.final import MAX_CHARACTERS, final_answer
 from diagramlens.grading.parser import parse_tokens
 from diagramlens.grading.prose import final_statements
@@ -26,7 +27,7 @@ _LABEL = re.compile(rf"[\[(]?{_LABEL_ATOM}(?:/{_LABEL_ATOM})?[\])]?")
 _INPUT_OVER_OUTPUT = re.compile(
     r"([A-Za-z])_?\{?(?:in|i|s|src)\}?(?:\([^()]*\))?/\1_?\{?(?:out|o|load|L)\}?(?:\([^()]*\))?", re.IGNORECASE
 )
-_MORE_THAN_A_FORMULA = re.compile(r"[=$`\\\n]")
+_MORE_THAN_A_FORMULA = re.compile(r"[=$`\\\n]|Eq\(")
 # `2. R1`: the second item of a list, or 2.0 times R1 as Mathematica prints it.
 _MARK_OR_NUMBER = re.compile(r"\A\s*(?!1\.)\d{1,2}\.[ \t]+[^\s\n=]*(?![^\n]*=)[^\n]*\Z")
 # SymPy's way to write an equation.
@@ -152,7 +153,7 @@ def cleaned(text: str, names: Sequence[str]) -> str:
 
 def read_formula(text: str, names: Sequence[str], functions: Sequence[str] = ()) -> Expression:
     """The expression that a bare formula spells, `text` being as `plain` gives it. Raises ExpressionError."""
-    return parse_tokens(tokenize(text, names, functions), text)
+    return parse_tokens(tokenize(written_out(text), names, functions), text)
 
 
 def _check_label(text: str) -> None:

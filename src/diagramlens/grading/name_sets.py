@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from diagramlens.grading.final import MAX_CHARACTERS, last_box, last_lines, single_blanks
+from diagramlens.grading.final import MAX_CHARACTERS, last_box, single_blanks, unlisted
 from diagramlens.grading.tokens import plain, short
 from diagramlens.grading.verdict import Verdict
 
@@ -57,9 +57,10 @@ def _names(predicted: str, gold: Collection[str]) -> set[str] | str:
     boxed = last_box(predicted)
     text = _NOT.sub(" not", predicted if boxed is None else boxed)
     looking = re.compile("|".join([_NAME_IN_PROSE.pattern, *(rf"\b{re.escape(_key(name))}\b" for name in gold)]))
-    text = _key(single_blanks(_DECORATION.sub(" ", plain(text).replace("_{", "_").replace("_", ""))))
-    lines = last_lines(text, looking, _NO_TERM).strip()
+    text = _DECORATION.sub(" ", plain(unlisted(text, _NO_TERM)).replace("_{", "_").replace("_", ""))
+    lines = _last_names(_key(single_blanks(text)).split("\n"), looking)
     if not lines:
+        text = _key(single_blanks(text))
         bare = _bare_list(text.strip())
         if _NAMELESS.search(text):
             return set()
@@ -74,6 +75,17 @@ def _names(predicted: str, gold: Collection[str]) -> set[str] | str:
     lines = lines[: reason.start()] if reason else lines
     found = {match[0] for match in looking.finditer(lines)}
     return found if len(found) <= MAX_NAMES else f"more than {MAX_NAMES} names"
+
+
+def _last_names(lines: Sequence[str], looking: re.Pattern[str]) -> str:
+    """The last line that names something, with those before it where each is a bare list; "" where none does."""
+    last = next((place for place in range(len(lines) - 1, -1, -1) if looking.search(lines[place])), None)
+    if last is None:
+        return ""
+    first = last
+    while first > 0 and _bare_list(lines[first].strip()) and _bare_list(lines[first - 1].strip()):
+        first -= 1
+    return "\n".join(lines[first : last + 1]).strip()
 
 
 def _bare_list(text: str) -> set[str] | None:

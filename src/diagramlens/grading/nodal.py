@@ -71,7 +71,7 @@ def _equations(text: str, names: Sequence[str]) -> list[Expression]:
 
 
 def _sides(statement: str, names: Sequence[str]) -> list[Expression]:
-    texts = [side.strip() for side in cleaned(_without_arguments(plain(statement), names), names).split("=")]
+    texts = [side.strip() for side in re.split("==?", cleaned(_without_arguments(plain(statement), names), names))]
     if len(texts) > MAX_SIDES:
         raise ExpressionError(f"more than {MAX_SIDES} sides")
     readable: list[str] = []

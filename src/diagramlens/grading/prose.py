@@ -38,7 +38,7 @@ _DELIMITERS = {
 _OPENING = re.compile("|".join(re.escape(opening) for opening in sorted(_DELIMITERS, key=len, reverse=True)))
 _FORMULA = re.compile(r"[=+*/^|]|\\[dtc]?frac|\\over\b|\\parallel|\\approx|[≈∥·⋅×]|^\s*[-−]|^[\s\d.]+$")
 _PLAIN_FORMULA = re.compile(
-    r"[=≈^]|\|\||[\w)\]}]\s?[*/+·×∥−-]\s?[\w(\[{\\]|[\w)\]}] [-+] [\w(\[{\\]|\\[dtc]?frac|\\over\b"
+    r"[=≈^]|\|\||[\w)\]}]\s?[*/+·×∥−-]\s?[\w(\[{\\]|[\w)\]}] [-+] [\w(\[{\\]|\\[dtc]?frac|\\(?:over|cdot|times|parallel)\b"
 )
 _EXPLAINS = re.compile(r"[\s,.;]*\(?\b(?:where|with|for|assuming|since|because|using|given)\b", re.IGNORECASE)
 _BETWEEN_CHOICES = re.compile(r"[\s,;.*]*(?:or|and|or else|alternatively|either)[\s,:*]*", re.IGNORECASE)
@@ -63,6 +63,7 @@ _EXPLANATION = re.compile(
 _REMARK = re.compile(r"\\q?quad\s*\\(?:text|mathrm)\s?\{(?!\s*(?:or|and)\b)[^{}]{0,200}\}[\s.]*\Z")
 # Words joined without blanks: `op-amp`, `and/or`, `Thevenin-equivalent`; R1-R2 too, which the names tell apart.
 _COMPOUND = re.compile(r"(?<![\w\\}])[A-Za-z][A-Za-z0-9'’]*(?:[-/‐‑–][A-Za-z][A-Za-z0-9'’]*)+(?![\w(])")
+_BARE_NUMBER = re.compile(r"[\s*$`]*[-+−]?\d+(?:\.\d+)?[\s*$`.]*")
 _WORD = re.compile(r"[A-Za-z]\w*")
 # What a compound stands before where it is no difference: `an R1-C1 network`.
 _QUALIFIES = re.compile(r"\s+(?!where|with|when|for|and|because|since|which|from|plus|minus|times)[a-z]{3,}")
@@ -254,7 +255,7 @@ class _Lines:
         """Whether there is an operator in a line, hyphens and slashes between words that are no names aside, or nothing but names."""
         words = _WORD.findall(line)
         alone = bool(words) and "," not in line and all(is_product_of(word, self.names) for word in words[:MAX_READINGS])
-        return alone or bool(_PLAIN_FORMULA.search(_COMPOUND.sub(self._without_compound, line)))
+        return alone or bool(_BARE_NUMBER.fullmatch(line)) or bool(_PLAIN_FORMULA.search(_COMPOUND.sub(self._without_compound, line)))
 
     def _without_compound(self, found: re.Match[str]) -> str:
         words = re.split(r"[-/‐‑–]", found[0])
@@ -283,16 +284,20 @@ class _Lines:
         alone = len(lines) == 1 and len(whole.splitlines()) == 1
         if len(line) > MAX_LINE and not alone:
             raise ExpressionError(f"the formula's line has more than {MAX_LINE} characters")
-        readings = [_statements([whole], self.names)] if alone and not denied(before + _label_of(whole)) else []
+        readings = [_statements([whole], self.names)] if alone and self._claims(before + _label_of(whole)) else []
         line = line[:MAX_LINE]
         for start in [0, *(found.end() for found in _LEADS_IN.finditer(line))][:MAX_READINGS]:
             rest = line[start:].strip()
             said = before + line[:start] + _label_of(rest)
-            if rest and not denied(said) and not bounded(said):
+            if rest and self._claims(said):
                 readings += self._trimmed(rest)
         if not readings:
             raise ExpressionError("the answer denies or only bounds its formula")
         return readings
+
+    def _claims(self, before: str) -> bool:
+        """Whether words before a formula neither deny nor only bound it."""
+        return not denied(before) and not bounded(before)
 
     def _trimmed(self, rest: str) -> list[list[str]]:
         """A formula that begins here with all that follows, and without the words that trail off."""

@@ -97,6 +97,7 @@ _PLACE = re.compile(
     r"\b(?:across|through|from|over|with|of|in|into|by|per|than|under|within|on|at|for)\s+(?:(?:a|an|the|its|each|all|only|R\w*|total|full)\s+){0,2}\Z", re.IGNORECASE
 )
 _WORDS_IN_BRACKETS = re.compile(r"\([^()\d]{0,80}\)")
+_JOINED = re.compile(r"=|\bor\b", re.IGNORECASE)
 _ASSERTED = re.compile(r"(?:\b(?:is|are|be|equals|of|about|approximately)|:)\s*\Z", re.IGNORECASE)
 _SUBTRACTS_FROM = re.compile(r"(?:\d|[A-Z]\w*|\w*_\w*|[)\]}])\s*\Z")
 _TERM = re.compile(r"[-+({\\[\s$]*(?:\d|\.\d|\\[dt]?frac)")
@@ -224,7 +225,7 @@ class _Reading:
         opened = max(between.rfind("("), between.rfind("["))
         if claim is None:
             self.claim, self.fault = value, ""
-        elif opened > max(between.rfind("or "), between.rfind(")"), between.rfind("]")) and "=" not in between[:opened]:
+        elif opened > max(between.rfind(")"), between.rfind("]")) and not _JOINED.search(between[:opened]):
             self.closing = ")" if between[opened] == "(" else "]"
             said_again = _SAME_AGAIN.fullmatch(between[opened:])
             closed = behind.lstrip().startswith(self.closing) or self.sentence[self.at - 1] == self.closing

@@ -32,7 +32,7 @@ TOLERANCE = Fraction(1, 100)
 NOTHING = Fraction(1, 10**6)
 
 _NONE = re.compile(
-    r"\b(?:none|nothing|no (?:finite |real )?(?:poles?|zero(?:e?s)?|roots?))\b|∅|\\emptyset|\\varnothing|\\?\{ ?\\?\}",
+    r"\b(?:none|nothing|no (?:finite |real )?(?:poles?|zero(?:e?s)?|roots?))\b|∅|\\emptyset|\\varnothing|\\?\{ ?\\?\}|\[ ?\]",
     re.I,
 )
 _NUMBER_OR_NONE = re.compile(rf"(?<![A-Za-z])\d(?!\d*(?:st|nd|rd|th)\b)|[spz]_?\d|\borigin\b|{_NONE.pattern}", re.I)
@@ -49,7 +49,7 @@ _WORDS = re.compile(
 _RADIANS_OVER_SECONDS = re.compile(r"\\frac ?\{ ?([kM]?rad) ?\} ?\{ ?s ?\}")
 # `s_1 =`, `p_{1,2} ≈`, `z1:`: what names a root. A bare `s` too.
 _NAMED = re.compile(
-    r"(?<![A-Za-z0-9_\\])(?:[spz]|\\omega|pole|zero)\s?_?\{?(?:[a-z]?\d?(?:,\s?\d)*)\}?\s*(?:=|:|∈|\\in\b|->|→|\\to\b|\bis\b|\bat\b)\s*",
+    r"(?<![A-Za-z0-9_\\/])(?:[spz]|\\omega|pole|zero)\s?_?\{?(?:[a-z]?\d?(?:,\s?\d)*)\}?\s*(?:=|:|∈|\\in\b|->|→|\\to\b|\bis\b|\bat\b)\s*",
     re.I,
 )
 # What a root may begin with: then a dash before it is a minus.
@@ -87,6 +87,9 @@ _IMAGINARY = re.compile(r"(?<![A-Za-z\\])[iIJ](?![A-Za-z_])")
 # Steps of an aligned derivation are one chain of equalities.
 _NEXT_STEP = re.compile(r"(?:\\\\\s*)?&\s*=")
 _ALIGNED = re.compile(r"\\(?:begin|end)\s?\{(?:align(?:ed)?|equation|gather(?:ed)?|split)\*?\}")
+# Words in brackets that say what kind of root it is.
+_REMARK = re.compile(r"\((?![^()]*\b(?:not|or|wrong|incorrect|no|maybe|perhaps)\b)(?=[^()]*[a-z]{4})[A-Za-z ,'-]{1,80}\)|\(\s*\)")
+_ONE_OF_THEM = re.compile(r"\W*(?:(?:pole|zero)\s*\d|[spz]_?\{?\d\}?)\s*(?:=|:|≈)", re.I)
 _INDEX = re.compile(r"_\{?\d,\d")
 # A root said again: in brackets, behind an equals sign, or behind `or`.
 _AGAIN = re.compile(r"\s*(?:[(\[]\s*(?:=|about|i\.e\.|or)?\s*([^()\[\]]*\d[^()\[\]]*)[)\]]|\bor\b([^=]*\d[^=]*)|=([^=]*\d[^=]*))[\s.]*\Z")
@@ -100,7 +103,9 @@ _SET = re.compile(
 )
 
 
-def compare_roots(gold: Sequence[str | tuple[str, str]], predicted: str, names: Sequence[str] = ()) -> Verdict:
+def compare_roots(
+    gold: Sequence[str | tuple[str, str]], predicted: str, names: Sequence[str] = (), *, beside: str = ""
+) -> Verdict:
     """Whether an answer gives exactly these roots, each as often as the gold does.
 
     Args:
@@ -108,13 +113,14 @@ def compare_roots(gold: Sequence[str | tuple[str, str]], predicted: str, names: 
         predicted: the answer; real and imaginary part must each be within 1 % of the gold's, strict in sign, or next to
             nothing (a millionth of the root) where the gold's is 0.
         names: the names that formulas may use. Formulas are compared exactly.
+        beside: what the answer may speak of beside the roots asked for, `zero` or `pole`: a sentence about these alone is passed over.
 
     Raises ExpressionError or ValueError for a gold that cannot be read.
     """
     numbers = [(Fraction(root[0]), Fraction(root[1])) for root in gold if not isinstance(root, str)]
     formulas = [read_formula(plain(root), names) for root in gold if isinstance(root, str)]
     try:
-        found = _read(predicted, names)
+        found = _read(predicted, names, beside)
     except ExpressionError as fault:
         return Verdict(False, f"not readable: {fault}")
     if len(found) != len(gold):
@@ -131,11 +137,11 @@ def compare_roots(gold: Sequence[str | tuple[str, str]], predicted: str, names: 
     return Verdict(False, "a root is given too often, another is missing")
 
 
-def _read(text: str, names: Sequence[str]) -> list[Expression]:
+def _read(text: str, names: Sequence[str], beside: str) -> list[Expression]:
     """The roots that an answer gives, in its order, in rad/s."""
     if len(text) > MAX_CHARACTERS:
         raise ExpressionError(f"the answer has {len(text)} characters; at most {MAX_CHARACTERS} are read")
-    line = _tidy(_answering(text, names))
+    line = _tidy(_answering(text, names, beside))
     if _NONE.search(line):
         if re.search(r"(?<![A-Za-z_])\d", line):
             raise ExpressionError("it says that there is none, and gives one")
@@ -190,7 +196,7 @@ def _once_more(root: Expression, other: Expression) -> bool:
     return _same(root, other) if value is None else _near(value, other, _size(value) or Fraction(1))
 
 
-def _answering(text: str, names: Sequence[str]) -> str:
+def _answering(text: str, names: Sequence[str], beside: str) -> str:
     """The box, the list or the sentence of an answer that gives its roots. Raises ExpressionError where it is taken back."""
     boxed = last_box(text)
     lines = text if boxed is None else boxed
@@ -198,7 +204,15 @@ def _answering(text: str, names: Sequence[str]) -> str:
         return lines
     looking = re.compile("|".join([_NUMBER_OR_NONE.pattern, *map(re.escape, names)]), re.I)
     kept = [line for line in lines.split("\n") if not (explains(line) or _ASIDE.fullmatch(line))]
-    lines = last_lines("\n".join(kept), looking, _TERM)
+    if beside:
+        asked = {"zero": "pole", "pole": "zero"}[beside]
+        mine = [line for line in kept if asked in line.lower() or beside not in line.lower()]
+        kept = mine if any(looking.search(line) for line in mine) else kept
+    labelled = [line for line in kept if _ONE_OF_THEM.match(line)]
+    if len(labelled) > 1 and labelled == kept[-len(labelled) :]:
+        return "\n".join(labelled)
+    term = re.compile("|".join([_TERM.pattern, *(rf"[-+({{\\[\s$]*{re.escape(name)}" for name in names)]))
+    lines = last_lines("\n".join(kept), looking, term)
     if "\n" in lines:
         return lines
     said = sentences(lines)
@@ -282,7 +296,7 @@ def _roots_of(item: str, scale: Fraction, names: Sequence[str]) -> list[Expressi
     fault = None
     for text in dict.fromkeys((item, _LEADS_IN.sub("", item, count=1))):
         text = _TRAILS.sub("", text)
-        text = re.sub(r"\(\s*(?:pole|zero)?\s*\)", " ", text).strip(" .,:;*").rstrip("\\ ")
+        text = _REMARK.sub(" ", text).strip(" .,:;*").rstrip("\\ ")
         signs = ("+", "-") if "±" in text else ("",)
         if text.count("±") > 1:
             raise ExpressionError("more than one ± in a root")

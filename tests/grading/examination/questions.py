@@ -167,7 +167,7 @@ def roots(rng: Random) -> Asked:
     wrong = _wrong_roots(rng, reals, pairs)
     right_text = _roots_text(rng, reals, pairs)
     # A bound is one of a number, not of a set.
-    number = len(reals) == 1 and not pairs and "{" not in right_text.plain
+    number = len(reals) == 1 and not pairs and not {"{", "="} & set(right_text.plain)
     text, right, made = _answer(rng, right_text, _roots_text(rng, *wrong), topic, comparable=number)
     return Asked(kind, gold, text, right, made)
 
