@@ -35,12 +35,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "solve": ("diagramlens.domains.circuits.command", "print the transfer function of a netlist or block diagram"),
     "draw": ("diagramlens.domains.circuits.draw_command", "draw the picture of a netlist"),
 }
+# Where a word that begins with one minus is a formula with its sign, and no option but `-h`.
+TAKE_FORMULAS = ("grade",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; misuse exits with 2 and argparse's own message."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     asked = next((word for word in words if not word.startswith("-")), None)
+    if asked in TAKE_FORMULAS:
+        words = [_as_value(word) for word in words]
     parser = argparse.ArgumentParser(
         prog="diagramlens",
         description="Teach open vision-language models to read technical diagrams. The pipeline itself is run with dvc repro.",
@@ -65,6 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def _as_value(word: str) -> str:
+    """A formula that begins with a minus, told from an option by a blank in front: argparse takes a word with a blank for a value."""
+    return f" {word}" if len(word) > 1 and word[0] == "-" and word[1] != "-" and word != "-h" else word
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from diagramlens.cli import main
 from diagramlens.grading.command import add_arguments, run
 
 
@@ -26,6 +27,17 @@ def test_one_pair_prints_verdict_and_reason(capsys):
 def test_an_answer_that_begins_with_a_minus_is_graded(capsys):
     assert grade("--names", "R1,R2", "--", "R2/(R1+R2)", "-R2/(R1+R2)") == 0
     assert "opposite sign" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", ["-R2/R1", "- R2/R1", "-\\frac{R_2}{R_1}", "-1*R2/R1", "-(R2/R1)"])
+def test_the_command_line_takes_a_minus_for_the_sign_of_an_answer(answer, capsys):
+    assert main(["grade", "-R2/R1", answer, "--names", "R1,R2"]) == 0
+    assert main(["grade", "R2/R1", answer, "--names", "R1,R2"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("correct: ")
+    assert "opposite sign" in second
+    assert main(["grade", "--kind", "voltage", '{"value": "-1", "unit": "V"}', "-1 V"]) == 0
+    assert capsys.readouterr().out.startswith("correct: ")
 
 
 def test_without_names_they_are_inferred(capsys):

@@ -13,7 +13,8 @@ import pytest
 
 from diagramlens.grading import grade
 from diagramlens.grading.answers import GRADERS
-from tests.grading.examination.questions import QUESTIONS, Asked
+from tests.grading.examination.asked import Asked
+from tests.grading.examination.questions import QUESTIONS
 
 QUICK, ALL = 1_000, 20_000
 MOST_REFUSED = 0.02

@@ -1,4 +1,4 @@
-"""One gold a row, with wordings of answers to it that are right and wordings that are wrong: signs, lists, reasons, denials, bounds, spellings."""
+"""One gold a row, with wordings of answers to it that are right and that are wrong: signs, lists, reasons, denials, bounds, spellings."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ import pytest
 
 from diagramlens.grading import grade, same_expression
 
-ROWS = [json.loads(line) for line in (Path(__file__).parent / "wordings.jsonl").read_text(encoding="utf-8").splitlines()]
+ROWS = [
+    json.loads(line) for line in (Path(__file__).parent / "wordings.jsonl").read_text(encoding="utf-8").splitlines()
+]
 ANSWERS = [
-    pytest.param(row["kind"], row["gold"], text, right, id=f"{place}-{row['kind']}-{'right' if right else 'wrong'}: {text}")
+    pytest.param(
+        row["kind"], row["gold"], text, right, id=f"{place}-{row['kind']}-{'right' if right else 'wrong'}: {text}"
+    )
     for place, row in enumerate(ROWS)
     for right in (True, False)
     for text in row["right" if right else "wrong"]
@@ -34,7 +38,9 @@ def test_a_formula_compared_without_a_kind_keeps_its_sign_too(row):
     assert not any(same_expression(gold, text, names).correct for text in row["wrong"])
 
 
-@pytest.mark.parametrize("token", ["</s>", "<|im_end|>", "<|endoftext|>", "<end_of_utterance>", "<|eot_id|>", "<eos>\n<pad>"])
+@pytest.mark.parametrize(
+    "token", ["</s>", "<|im_end|>", "<|endoftext|>", "<end_of_utterance>", "<|eot_id|>", "<eos>\n<pad>"]
+)
 def test_a_control_token_at_its_end_is_no_part_of_an_answer(token):
     for row in ROWS:
         for text in row["right"]:

@@ -22,10 +22,16 @@ _EDGES = " \t\n*_`$\"'“”#>.,;"
 _WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|boxed|fbox)\s?\{([^{}]*)\}")
 _WORD = r"(?:answer|options?|choices?|letters?)"
 _DELIMITERS = re.compile(r"\\[()\[\]]|\$+")
-_OFFER = r"(?<![A-Za-z0-9_'])([{letters}])[)\]*_`$.]*\s*,?\s*(?:or|and/or)\s+(?:maybe |perhaps |possibly |even )?(?:option |choice |answer )?[(\[*_`$]*([{letters}])(?![A-Za-z0-9_'])"
+_OFFER = (
+    r"(?<![A-Za-z0-9_'])([{letters}])[)\]*_`$.]*\s*,?\s*(?:or|and/or)\s+(?:maybe |perhaps |possibly |even )?"
+    r"(?:option |choice |answer )?[(\[*_`$]*([{letters}])(?![A-Za-z0-9_'])"
+)
 MAX_SENTENCES = 100
 MAX_MENTIONS = 20
-_STATED = r"(?:\b{word}\s*(?:is|are|:|=|would be|must be|comes out as|follows)?\s*:?\s*(?:{word}\s*)?|\b(?:it(?:['’]s|\s+is)|choose|select|pick|go with|chose)\s+(?:{word}\s*)?)"
+_STATED = (
+    r"(?:\b{word}\s*(?:is|are|:|=|would be|must be|comes out as|follows)?\s*:?\s*(?:{word}\s*)?"
+    r"|\b(?:it(?:['’]s|\s+is)|choose|select|pick|go with|chose)\s+(?:{word}\s*)?)"
+)
 # Words that begin a reason, and none that takes the letter back (`B - or C`, `B - no`).
 _REASON = re.compile(r"(?:because|since|as|the)\b", re.IGNORECASE)
 _FIRST_LABEL = re.compile(r"\A[A-Za-z]\w{0,20}(?:\{\w{1,20}\})?(?:\([a-zω\\]{1,7}\))?\s*=\s*")

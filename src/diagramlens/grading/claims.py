@@ -12,16 +12,20 @@ from __future__ import annotations
 
 import re
 
-_NOT = r"(?:\bnot\b|n['’]t\b|\b(?:cannot|never|neither|nor|no longer|rather than|instead of|other than|except|unlike|anything but|far from)\b)"
-# Verbs and signs that assert anew what stands behind them. `be` and `equal to` are what is denied in `cannot be`, `is not equal to`.
-_ASSERTS = r"(?:\b(?:is|are|was|equals|gives?|yields?|has|have|but|so|and|thus|hence|therefore|because|since)\b|=|[:;→⇒]|->)"
-_DENIED = re.compile(
-    rf"{_NOT}(?:(?!{_ASSERTS}).)*\Z|(?:≠|\\neq?\b|!=|~=|/=|<>)\s*\Z", re.IGNORECASE | re.DOTALL
+_NOT = (
+    r"(?:\bnot\b|n['’]t\b|\b(?:cannot|never|neither|nor|no longer|rather than|instead of|other than|except|unlike"
+    r"|anything but|far from)\b)"
 )
+# Verbs and signs that assert anew what stands behind them. `be` and `equal to` are what is denied in `cannot be`, `is not equal to`.
+_ASSERTS = (
+    r"(?:\b(?:is|are|was|equals|gives?|yields?|has|have|but|so|and|thus|hence|therefore|because|since)\b|=|[:;→⇒]|->)"
+)
+_DENIED = re.compile(rf"{_NOT}(?:(?!{_ASSERTS}).)*\Z|(?:≠|\\neq?\b|!=|~=|/=|<>)\s*\Z", re.IGNORECASE | re.DOTALL)
 # A denial of all that follows in the sentence: `it is not true that …`, `I do not think …`, `it would be wrong to say …`.
 _DENIED_AT_LENGTH = re.compile(
     rf"{_NOT}\s+(?:\w+\s+)?(?:true|the case|correct|right|think|believe|say|claim|expect)\b"
-    r"|\b(?:false|wrong|incorrect|untrue|mistaken|a mistake|an error|impossible|doubt\w*|unlikely|deny|denies|rule out|excludes?)\b(?!\s*:)",
+    r"|\b(?:false|wrong|incorrect|untrue|mistaken|a mistake|an error"
+    r"|impossible|doubt\w*|unlikely|deny|denies|rule out|excludes?)\b(?!\s*:)",
     re.IGNORECASE,
 )
 _DENIED_BEHIND = re.compile(
@@ -51,11 +55,14 @@ _REASON = re.compile(
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
-    r"\b(?:so|thus|therefore|hence|then|consequently|accordingly|finally|altogether|answer|result|final|conclude|follows|in total|overall)\b"
+    r"\b(?:so|thus|therefore|hence|then|consequently|accordingly|finally"
+    r"|altogether|answer|result|final|conclude|follows|in total|overall)\b"
     r"|[→⇒⟹∴]|->|=>|\\(?:to|implies|therefore)\b|\\(?:Long)?[Rr]ightarrow\b",
     re.IGNORECASE,
 )
-_LEADS_TO = re.compile(r"\b(?:gives?|giving|yields?|yielding|leaves|leaving|makes|making|becomes|obtain|get)\b", re.IGNORECASE)
+_LEADS_TO = re.compile(
+    r"\b(?:gives?|giving|yields?|yielding|leaves|leaving|makes|making|becomes|obtain|get)\b", re.IGNORECASE
+)
 # A sentence that explains the one before it, and answers nothing itself.
 _EXPLAINS = re.compile(
     r"[\s>*_#({\[-]*(?:note|nb|remark|check|checking|verification|verify|sanity check|explanation|reason(?:ing)?|where|here"
@@ -64,7 +71,9 @@ _EXPLAINS = re.compile(
     re.IGNORECASE,
 )
 # One that begins with its reason or condition; the rest of it may answer.
-_GIVEN = re.compile(r"[\s>*_#({\[-]*(?:because|since|as|with|given|if|when|for|assuming|although|while|at|using|from)\b", re.IGNORECASE)
+_GIVEN = re.compile(
+    r"[\s>*_#({\[-]*(?:because|since|as|with|given|if|when|for|assuming|although|while|at|using|from)\b", re.IGNORECASE
+)
 # Where one sentence ends and another may begin; a point within a number or behind an abbreviation ends none.
 _SENTENCE = re.compile(
     r"(?<!\bi\.e\.)(?<!\be\.g\.)(?<!approx\.)(?<!\bca\.)(?<!resp\.)(?<!\bFig\.)(?<!\bEq\.)(?<!\bvs\.)(?<!\bcf\.)(?<=[^\s.][.!?])[*_`$)\]]{0,3}\s+(?=[^\s=])|\n+"
@@ -72,8 +81,10 @@ _SENTENCE = re.compile(
 
 
 _RETRACTS = re.compile(
-    r"[\s*_]*(?:(?:but|no|wait|hmm|actually|however)\b[\s,:]*)*(?:(?:this|that|it|which|the above|my answer)\s+(?:is|was|seems|looks|must be|would be|can)(?:\s+\w+)?"
-    r"\s*(?:not|n['’]t|wrong|incorrect|false|impossible|a mistake)\b|(?:this|that|it)\s+(?:isn|wasn|can)['’]t\b|wrong\b|incorrect\b|no[.,!]|not (?:right|correct|true)"
+    r"[\s*_]*(?:(?:but|no|wait|hmm|actually|however)\b[\s,:]*)*(?:(?:this|that|it|which|the above|my answer)"
+    r"\s+(?:is|was|seems|looks|must be|would be|can)(?:\s+\w+)?"
+    r"\s*(?:not|n['’]t|wrong|incorrect|false|impossible|a mistake)\b|(?:this|that|it)\s+(?:isn|wasn|can)['’]t\b|wrong\b|incorrect\b|no[.,!]"
+    r"|not (?:right|correct|true)"
     r"|i (?:was|am) (?:wrong|mistaken)|i made an? (?:mistake|error))",
     re.IGNORECASE,
 )
@@ -88,7 +99,9 @@ def sentences(text: str) -> list[str]:
 def denied(before: str, behind: str = "") -> bool:
     """Whether the words of its sentence before a value, or those behind it, deny it."""
     return bool(
-        _DENIED.search(before[-MAX_LOOK:]) or _DENIED_AT_LENGTH.search(before[-MAX_LOOK:]) or _DENIED_BEHIND.match(behind[:MAX_LOOK])
+        _DENIED.search(before[-MAX_LOOK:])
+        or _DENIED_AT_LENGTH.search(before[-MAX_LOOK:])
+        or _DENIED_BEHIND.match(behind[:MAX_LOOK])
     )
 
 

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "gold", nargs="?", help="the right formula, ASCII or LaTeX; with --kind the question's gold, a JSON object"
     )
-    parser.add_argument("predicted", nargs="?", help="the answer to grade (put -- before one that begins with a minus)")
+    parser.add_argument("predicted", nargs="?", help="the answer to grade, which may begin with a minus")
     parser.add_argument(
         "--kind", choices=GRADERS, metavar="KIND", help=f"grade as a question of this kind is: {', '.join(GRADERS)}"
     )

@@ -30,12 +30,22 @@ _EITHER = re.compile(rf"{_NUMBER.pattern}|{_WORD.pattern}", re.IGNORECASE)
 _TERM = re.compile(rf"[-+$*({{\s]*(?:{_NUMBER.pattern}|{_WORD.pattern})", re.IGNORECASE)
 MAX_COUNTED = 32
 _OR = re.compile(r"[^.;\d]{0,40}\bor\b[\s,]*(?:maybe|perhaps|possibly|even)?\s*|\s*(?:to|/)\s*", re.IGNORECASE)
-_REASON = re.compile(r"(?<=[\s,;])(?:because|since|as|where|while|whereas|given|due to|namely|note)\b|:\s(?=[a-z])|\s[-–—]{1,3}\s", re.IGNORECASE)
+_REASON = re.compile(
+    r"(?<=[\s,;])(?:because|since|as|where|while|whereas|given|due to|namely|note)\b|:\s(?=[a-z])|\s[-–—]{1,3}\s",
+    re.IGNORECASE,
+)
 _NO = re.compile(r"\bno\s+\Z", re.IGNORECASE)
-_BARE = re.compile(rf"\W*(?:[A-Za-z]\w{{0,3}}\s*=)?(?:\W|\\(?:text|mathrm))*(?:{_NUMBER.pattern}|{_WORD.pattern})\W*", re.IGNORECASE)
-_STATES = re.compile(r"\b(?:is|are|has|have|contains?|there|counts?|total|number)\b|=|:\s|\A\W*(?:\d+|zero|one|two|three|four|five|six|seven|eight|nine|ten|no)\b", re.IGNORECASE)
+_BARE = re.compile(
+    rf"\W*(?:[A-Za-z]\w{{0,3}}\s*=)?(?:\W|\\(?:text|mathrm))*(?:{_NUMBER.pattern}|{_WORD.pattern})\W*", re.IGNORECASE
+)
+_STATES = re.compile(
+    r"\b(?:is|are|has|have|contains?|there|counts?|total|number)\b|=|:\s|\A\W*(?:\d+|zero|one|two|three|four|five|six|seven|eight|nine|ten|no)\b",
+    re.IGNORECASE,
+)
 # In brackets behind the number, and not another number that is offered or says it is none.
-_REMARK = re.compile(r"\((?![^()]{0,200}\b(?:or|not|maybe|perhaps|possibly|wrong|incorrect|at (?:most|least))\b)[^()\d]{0,200}[A-Za-z][^()]{0,200}\)")
+_REMARK = re.compile(
+    r"\((?![^()]{0,200}\b(?:or|not|maybe|perhaps|possibly|wrong|incorrect|at (?:most|least))\b)[^()\d]{0,200}[A-Za-z][^()]{0,200}\)"
+)
 # What is counted, with nothing behind it that would count anew: `1 resistor pair` is two of them, `2 resistors in each loop` who knows.
 _COUNTED = re.compile(
     r" +(?P<what>(?:(?:independent|controlled|dependent|voltage|current) ){0,2}"
@@ -58,7 +68,9 @@ def compare_count(gold: int, predicted: str, what: str | None = None) -> Verdict
     boxed = last_box(predicted)
     line = _answering(single_blanks(predicted if boxed is None else boxed), what)
     if line is None:
-        return Verdict(False, f"not readable: two numbers are stated in {short(predicted)!r}, and nothing says which is the answer")
+        return Verdict(
+            False, f"not readable: two numbers are stated in {short(predicted)!r}, and nothing says which is the answer"
+        )
     line = re.sub(r"[*$`~]|\\[()\[\]]|\\(?:text|mathrm)\s?\{", " ", line).rpartition("=")[2]
     line = _claimed(plain_numbers(line))
     numbers = _numbers_before(what, line) if what else set()
@@ -68,7 +80,11 @@ def compare_count(gold: int, predicted: str, what: str | None = None) -> Verdict
             return Verdict(False, f"not readable: more than {MAX_COUNTED} numbers in {short(line)!r}")
         if any(bounded(line[: match.start()], _behind(match, line)) for match in found):
             return Verdict(False, f"not readable: {short(line)!r} only bounds the number")
-        kept = [match[0] for match in found if not (denied(line[: match.start()], _behind(match, line)) or _NO.search(line[: match.start()]))]
+        kept = [
+            match[0]
+            for match in found
+            if not (denied(line[: match.start()], _behind(match, line)) or _NO.search(line[: match.start()]))
+        ]
         if found and not kept:
             return Verdict(False, f"not readable: {short(line)!r} denies it")
         numbers = {_number(text) for text in kept} | _offered(line)
@@ -84,7 +100,9 @@ def compare_count(gold: int, predicted: str, what: str | None = None) -> Verdict
 
 def _behind(number: re.Match[str], line: str) -> str:
     """What stands behind a number and the kind of part that it counts."""
-    counted = re.compile(r"[ \w-]{1,40}?(?=\s+(?:or|and|at|is|are|can|cannot|could|would|must|isn|aren)\b)").match(line, number.end())
+    counted = re.compile(r"[ \w-]{1,40}?(?=\s+(?:or|and|at|is|are|can|cannot|could|would|must|isn|aren)\b)").match(
+        line, number.end()
+    )
     return line[counted.end() if counted else number.end() :]
 
 
@@ -93,10 +111,17 @@ def _answering(text: str, what: str | None) -> str | None:
 
     Else a number that stands alone, else the last line with one; None where two sentences state different numbers and nothing tells which.
     """
-    said = [sentence for sentence in sentences(unlisted(text, _TERM)) if _EITHER.search(sentence) and not explains(sentence)]
+    said = [
+        sentence for sentence in sentences(unlisted(text, _TERM)) if _EITHER.search(sentence) and not explains(sentence)
+    ]
     stating = [sentence for sentence in said if _BARE.fullmatch(sentence) or _STATES.search(sentence)]
     asked = [sentence for sentence in stating if what and _singular(what) in re.sub("[ -]", "", sentence.lower())]
-    telling = [sentence for sentence in stating if concludes(sentence)] or asked or [one for one in stating if _BARE.fullmatch(one)] or stating
+    telling = (
+        [sentence for sentence in stating if concludes(sentence)]
+        or asked
+        or [one for one in stating if _BARE.fullmatch(one)]
+        or stating
+    )
     if not telling or len(said) == 1:
         return last_lines(text, _EITHER, _TERM)
     numbers = [{_number(match[0]) for match in _EITHER.finditer(_claimed(sentence))} for sentence in telling]

@@ -52,7 +52,9 @@ def parse_expression(
     """
     first_fault: ExpressionError | None = None
     if _MARK_OR_NUMBER.match(text):
-        raise ExpressionError("the number at its start may count lines or belong to the formula: write a * behind it, or leave it away")
+        raise ExpressionError(
+            "the number at its start may count lines or belong to the formula: write a * behind it, or leave it away"
+        )
     if len(text) <= MAX_CHARACTERS and not _MORE_THAN_A_FORMULA.search(text):
         # Most golds and many answers are a formula and nothing else: no need to look for where one begins.
         try:

@@ -11,7 +11,6 @@ from itertools import pairwise
 
 from diagramlens.grading.tokens import plain
 
-
 MAX_CHARACTERS = 20_000
 
 # Decoration that Markdown and TeX put around the word; `\Z` because an answer may break off right behind it.
@@ -28,9 +27,9 @@ _BLOCKS = (("$$", "$$"), ("\\[", "\\]"), ("```", "```"), ("\\begin{", "\\end{"))
 def final_answer(text: str, *, many_lines: bool = False) -> str:
     r"""The part of an answer that counts: what follows the last line `Answer:`, else the whole text.
 
-    Control tokens at its end (`</s>`, `<|im_end|>`) are no part of it. What stands up to the last `</think>` was thought, not answered. Behind the marker counts the rest of its line, with the lines
-    that continue it and the block of mathematics or code that it opens; with `many_lines` (a netlist), everything. A text of more
-    than 20,000 characters is returned as it is, for the graders to refuse.
+    Control tokens at its end (`</s>`, `<|im_end|>`) are no part of it. What stands up to the last `</think>` was thought, not answered.
+    Behind the marker counts the rest of its line, with the lines that continue it and the block of mathematics or code that it opens; with
+    `many_lines` (a netlist), everything. A text of more than 20,000 characters is returned as it is, for the graders to refuse.
 
     >>> final_answer("V1 is 10 V.\nAnswer: 4 V\nI hope this helps")
     '4 V'
@@ -60,7 +59,7 @@ def single_blanks(text: str) -> str:
 
 
 def without_control_tokens(text: str) -> str:
-    """The text without the control tokens of a tokenizer that its end may carry: `</s>`, `<|im_end|>`, `<end_of_turn>`, `[EOS]` and such."""
+    """The text without the control tokens of a tokenizer at its end: `</s>`, `<|im_end|>`, `<end_of_turn>`, `[EOS]`."""
     end = len(text)
     while found := _CONTROL_TOKEN.search(text, max(0, end - MAX_TOKEN), end):
         end = found.start()
@@ -90,7 +89,7 @@ def last_box(text: str) -> str | None:
 
 
 def negates(before: str, content: str) -> bool:
-    """Whether a minus stands before a box or mathematics between delimiters, and is its sign: at the start of a line, behind `=`, `:` or `is`.
+    """Whether a minus stands before a box or mathematics between delimiters, as its sign: at the start of a line, behind `=`, `:`, `is`.
 
     A dash behind words parts them from what follows, and before a sign of its own or an equality it is no sign.
     """
@@ -175,4 +174,7 @@ _CONTROL_TOKEN = re.compile(
 )
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_SIGN_BEFORE = re.compile(r"(?:\A|[\n=:≈]|\b(?:is|be|by|equals|answer|get|obtain)\b)(?:[\s*$`({]|\\[\[(])*[-−–][\s$*`({]*(?:\\[\[(]\s*)?\Z", re.IGNORECASE)
+_SIGN_BEFORE = re.compile(
+    r"(?:\A|[\n=:≈]|\b(?:is|be|by|equals|answer|get|obtain)\b)(?:[\s*$`({]|\\[\[(])*[-−–][\s$*`({]*(?:\\[\[(]\s*)?\Z",
+    re.IGNORECASE,
+)

@@ -12,7 +12,9 @@ from diagramlens.grading.tokens import short
 from diagramlens.grading.verdict import Verdict
 
 _NON = re.compile(r"\b(?:non[\s-]*|no )\Z", re.IGNORECASE)
-_HALF = re.compile(r"\b(?:almost|nearly|like|resembles|similar to|looks like|kind of|sort of)\s(?:an?\s)?\Z", re.IGNORECASE)
+_HALF = re.compile(
+    r"\b(?:almost|nearly|like|resembles|similar to|looks like|kind of|sort of)\s(?:an?\s)?\Z", re.IGNORECASE
+)
 # A last word that may be left out of a label, or stand elsewhere: "a low-pass RC filter". Not "network" or "amplifier": a "lead" and
 # "inverting" are said of other things too.
 _GENERIC = ("filter",)
@@ -26,8 +28,8 @@ def compare_label(gold: str, labels: Sequence[str], predicted: str) -> Verdict:
     """Whether an answer names the gold label and no other of `labels`.
 
     Case, hyphens and spaces do not matter, nor a last word "filter" where what is left is no other label's ("low-pass"). A label
-    inside a longer one is not named by it. What is denied ("not a high-pass filter") is not named, nor what stands in a reason behind the first name. The last `\\boxed{}` counts where
-    there is one.
+    inside a longer one is not named by it. What is denied ("not a high-pass filter") is not named, nor what stands in a reason behind the
+    first name. The last `\\boxed{}` counts where there is one.
     """
     if len(predicted) > MAX_CHARACTERS:
         return Verdict(False, f"not readable: the answer has {len(predicted)} characters")
@@ -43,7 +45,11 @@ def compare_label(gold: str, labels: Sequence[str], predicted: str) -> Verdict:
         if named and gives_reason(text[end : found.start()]):
             # What another kind of circuit would do, or a part of this one: a reason, no name for it.
             break
-        if not (_NON.search(sentence) or _HALF.search(sentence) or denied(sentence, text[found.end() : found.end() + MAX_LOOK])):
+        if not (
+            _NON.search(sentence)
+            or _HALF.search(sentence)
+            or denied(sentence, text[found.end() : found.end() + MAX_LOOK])
+        ):
             named.add(label_of[found.lastgroup or ""])
             end = found.end()
     if not named:

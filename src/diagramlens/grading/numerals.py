@@ -10,8 +10,12 @@ from __future__ import annotations
 import re
 
 # What may part groups of three: a blank (TeX's thin ones are blanks by now), a comma, an apostrophe; one kind in a number.
-_GROUPED = re.compile(r"(?<![\w.,'’}])(?<!\d )[1-9]\d{0,2}(?:([ ,'’]|\{,\})\d{3}(?:\1\d{3})*)(?![\d'’]|,\d|[ ]\d{3}(?!\d)|\{,\}\d)")
-_GROUPED_BY_POINTS = re.compile(r"(?<![\w.,])[1-9]\d{0,2}(?:\.\d{3})+(?=,\d+(?![\d,]|\.\d))|(?<![\w.,])[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.]|,\d)")
+_GROUPED = re.compile(
+    r"(?<![\w.,'’}])(?<!\d )[1-9]\d{0,2}(?:([ ,'’]|\{,\})\d{3}(?:\1\d{3})*)(?![\d'’]|,\d|[ ]\d{3}(?!\d)|\{,\}\d)"
+)
+_GROUPED_BY_POINTS = re.compile(
+    r"(?<![\w.,])[1-9]\d{0,2}(?:\.\d{3})+(?=,\d+(?![\d,]|\.\d))|(?<![\w.,])[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.]|,\d)"
+)
 _DECIMAL = re.compile(r"(?<![\w.,}])(\d+)(?:,|\{,\})(\d+)(?![\d,]|\.\d|\{,\}\d)")
 _SEPARATORS = re.compile(r"[ ,.'’{}]")
 

@@ -68,7 +68,9 @@ _WORD = re.compile(r"[A-Za-z]\w*")
 # What a compound stands before where it is no difference: `an R1-C1 network`.
 _QUALIFIES = re.compile(r"\s+(?!where|with|when|for|and|because|since|which|from|plus|minus|times)[a-z]{3,}")
 # In brackets at the end, or behind a comment's mark: words, no operators.
-_BRACKETED_WORDS = re.compile(r"\s*[(\[]\s*[A-Za-z](?:[A-Za-z'’ ,.:-]|(?<=step )\d|(?<=eq\. )\d|(?<=equation )\d|(?<=figure )\d){1,120}[)\]][\s.,;$*`]*\Z")
+_BRACKETED_WORDS = re.compile(
+    r"\s*[(\[]\s*[A-Za-z](?:[A-Za-z'’ ,.:-]|(?<=step )\d|(?<=eq\. )\d|(?<=equation )\d|(?<=figure )\d){1,120}[)\]][\s.,;$*`]*\Z"
+)
 _COMMENT = re.compile(r"[ \t;](?:#|%|\(\*)\s?[A-Za-z][^\n=]{1,200}\Z")
 _DOUBTS = re.compile(
     r"\b(?:not|no|wrong|incorrect|opposite|invert(?:ed)?|negat\w*|minus|reciprocal|inverse|times|squared?|or|half|twice|doubled?|root|magnitude|per|maybe"
@@ -77,8 +79,9 @@ _DOUBTS = re.compile(
 )
 # What begins words that change the formula before them, or offer another.
 _TURNS = re.compile(
-    r"[\s,;.(-]*(?:or|and|but|actually|rather|instead|no|not|perhaps|maybe|alternatively|unless|if|times|multiplied|divided|plus|minus|squared"
-    r"|inverted|negated|in magnitude|up to|to the|over|per|is (?:not|only|half|twice|the (?:inverse|reciprocal|negative|opposite|magnitude)))\b",
+    r"[\s,;.(-]*(?:or|and|but|actually|rather|instead|no|not|perhaps|maybe|alternatively|unless|if|times|multiplied|divided|plus|minus"
+    r"|squared|inverted|negated|in magnitude|up to|to the|over|per"
+    r"|is (?:not|only|half|twice|the (?:inverse|reciprocal|negative|opposite|magnitude)))\b",
     re.IGNORECASE,
 )
 # A dash may be a minus: only before several words, or one that is long, and none that may be a name.
@@ -138,7 +141,9 @@ def _term(names: tuple[str, ...]) -> re.Pattern[str]:
     """What a formula in these names may begin with, behind brackets and delimiters: a number, a fraction, a name."""
     spelled = (rf"{re.escape(name[0])}_?\{{?{re.escape(name.replace('_', '')[1:])}\}}?" for name in names)
     known = "|".join((*spelled, "[sjw]", r"\\?omega", "ω"))
-    return re.compile(rf"(?:[-+−({{\[\s$`*]|\\(?:left|[bB]ig[lg]?|boxed|displaystyle|mathrm|text|[(\[,;!]))*(?:\d|\.\d|\\[dtc]?frac|(?:{known})(?![A-Za-z]|\(s\)\s*=))")
+    return re.compile(
+        rf"(?:[-+−({{\[\s$`*]|\\(?:left|[bB]ig[lg]?|boxed|displaystyle|mathrm|text|[(\[,;!]))*(?:\d|\.\d|\\[dtc]?frac|(?:{known})(?![A-Za-z]|\(s\)\s*=))"
+    )
 
 
 def _refuse_denied(before: str, behind: str) -> None:
@@ -241,7 +246,9 @@ def _without_remark(piece: str, names: Sequence[str]) -> str:
     found = _BRACKETED_WORDS.search(piece) or _COMMENT.search(piece)
     if found is None or all(is_product_of(word, names) for word in re.findall(r"[A-Za-z]+", found[0])):
         return piece
-    return piece if _DOUBTS.search(found[0]) or denied("", found[0]) or bounded("", found[0]) else piece[: found.start()]
+    return (
+        piece if _DOUBTS.search(found[0]) or denied("", found[0]) or bounded("", found[0]) else piece[: found.start()]
+    )
 
 
 class _Lines:
@@ -254,8 +261,14 @@ class _Lines:
     def holds_formula(self, line: str) -> bool:
         """Whether there is an operator in a line, hyphens and slashes between words that are no names aside, or nothing but names."""
         words = _WORD.findall(line)
-        alone = bool(words) and "," not in line and all(is_product_of(word, self.names) for word in words[:MAX_READINGS])
-        return alone or bool(_BARE_NUMBER.fullmatch(line)) or bool(_PLAIN_FORMULA.search(_COMPOUND.sub(self._without_compound, line)))
+        alone = (
+            bool(words) and "," not in line and all(is_product_of(word, self.names) for word in words[:MAX_READINGS])
+        )
+        return (
+            alone
+            or bool(_BARE_NUMBER.fullmatch(line))
+            or bool(_PLAIN_FORMULA.search(_COMPOUND.sub(self._without_compound, line)))
+        )
 
     def _without_compound(self, found: re.Match[str]) -> str:
         words = re.split(r"[-/‐‑–]", found[0])
@@ -269,7 +282,7 @@ class _Lines:
         return not self.at_one_frequency and bool(_AT_ONE_FREQUENCY.search(line))
 
     def readings(self, text: str, before: str = "") -> list[list[str]]:
-        """Readings: the whole, then the last formula-like line from each place where a formula may begin; `before` it its sentence began."""
+        """Readings: the whole, then the last formula-like line from each place where a formula may begin; `before` it: its sentence."""
         whole = joined(text.strip(), _term(tuple(self.names)))
         lines = [line for line in sentences(whole) if line.strip(" *_#->`")]
         if not lines:

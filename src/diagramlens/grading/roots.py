@@ -1,9 +1,10 @@
 r"""Poles and zeros: a multiset of complex numbers, or of formulas where the gold has formulas.
 
-Read are `-1000, -50+200j`, `-50 ± j200`, `s_1 = -1 krad/s, s_2 = …`, `\{-1, -2\}\,\text{rad/s}`, `-1000 (double)`, `0`, `none`, fractions,
-powers of ten, a root of a number (`\sqrt{3}`), LaTeX, lists, what SymPy and Mathematica print, and a sentence around them; a root may be said
-again in another unit (`-1000 rad/s (-159 Hz)`), and must be the same then. What is denied or bounded is no answer. The unit is rad/s (or 1/s, or none); Hz are
-turned into rad/s. The order is free, how often each root stands is not, and of a conjugate pair both must be given, be it with ±.
+Read are `-1000, -50+200j`, `-50 ± j200`, `s_1 = -1 krad/s, s_2 = …`, `\{-1, -2\}\,\text{rad/s}`, `-1000 (double)`, `0`, `none`,
+fractions, powers of ten, a root of a number (`\sqrt{3}`), LaTeX, lists, what SymPy and Mathematica print, and a sentence around them. The
+unit is rad/s (or 1/s, or none); Hz are turned into rad/s. A root may be said again in another unit (`-1000 rad/s (-159 Hz)`), and must be
+the same then. The order is free, how often each root stands is not, and of a conjugate pair both must be given, be it with ±. What is
+denied or bounded is no answer.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ _OPENING = re.compile(r"[-+({\[\s]*(?:[szp]_?\d?\s?(?:->|=|:|∈|\\in))?[-+({\[\
 _LAST_DIGIT = re.compile(r"\A.*\d", re.DOTALL)
 # Words only, and numbers of steps or orders: `The system is of order 2.`
 _ASIDE = re.compile(r"(?=.*[a-z]{3})[^\d=]*\b(?:order|step|degree|eq(?:uation)?\.?)s?\s(?:of\s)?\d{1,2}[^\d=]*", re.I)
-_REASON = re.compile(r"(?<=[\d\w)}\]/$])[\s,;(]+\b(?:because|since|where|due to|assuming|as (?:the|R|L|C|they|it|can))\b.*\Z", re.I | re.S)
+_REASON = re.compile(
+    r"(?<=[\d\w)}\]/$])[\s,;(]+\b(?:because|since|where|due to|assuming|as (?:the|R|L|C|they|it|can))\b.*\Z",
+    re.I | re.S,
+)
 _MARKUP = re.compile(r"[$`]|\*\*(?![\d(+-])|\\[()\[\]]|\\(?:text|mathrm|rm|quad|qquad|left|right)\b|~")
 # A word in a formula, mostly a unit: `\text{rad/s}`, `\mathrm{rad\,s^{-1}}`. Its braces go with the command.
 _WORDS = re.compile(
@@ -88,11 +92,15 @@ _IMAGINARY = re.compile(r"(?<![A-Za-z\\])[iIJ](?![A-Za-z_])")
 _NEXT_STEP = re.compile(r"(?:\\\\\s*)?&\s*=")
 _ALIGNED = re.compile(r"\\(?:begin|end)\s?\{(?:align(?:ed)?|equation|gather(?:ed)?|split)\*?\}")
 # Words in brackets that say what kind of root it is.
-_REMARK = re.compile(r"\((?![^()]*\b(?:not|or|wrong|incorrect|no|maybe|perhaps)\b)(?=[^()]*[a-z]{4})[A-Za-z ,'-]{1,80}\)|\(\s*\)")
+_REMARK = re.compile(
+    r"\((?![^()]*\b(?:not|or|wrong|incorrect|no|maybe|perhaps)\b)(?=[^()]*[a-z]{4})[A-Za-z ,'-]{1,80}\)|\(\s*\)"
+)
 _ONE_OF_THEM = re.compile(r"\W*(?:(?:pole|zero)\s*\d|[spz]_?\{?\d\}?)\s*(?:=|:|≈)", re.I)
 _INDEX = re.compile(r"_\{?\d,\d")
 # A root said again: in brackets, behind an equals sign, or behind `or`.
-_AGAIN = re.compile(r"\s*(?:[(\[]\s*(?:=|about|i\.e\.|or)?\s*([^()\[\]]*\d[^()\[\]]*)[)\]]|\bor\b([^=]*\d[^=]*)|=([^=]*\d[^=]*))[\s.]*\Z")
+_AGAIN = re.compile(
+    r"\s*(?:[(\[]\s*(?:=|about|i\.e\.|or)?\s*([^()\[\]]*\d[^()\[\]]*)[)\]]|\bor\b([^=]*\d[^=]*)|=([^=]*\d[^=]*))[\s.]*\Z"
+)
 # SymPy's roots with how often each is there: `{-1000: 2}`.
 _OFTEN = re.compile(r"(.*[\dj)])\s*:\s*(\d)\s*", re.S)
 _J_BEFORE_NUMBER = re.compile(r"(?<![A-Za-z])j\s?(?=[\d.(])")
@@ -179,7 +187,9 @@ def _without_unit(item: str, scale: Fraction) -> tuple[str, Fraction]:
     unit = _UNIT.search(item)
     if unit is None:
         return item, scale
-    scale = Fraction(10) ** _PREFIXES.get(unit["prefix"] or "", 0) * (2 * PI if unit["unit"].lower().startswith("h") else 1)
+    scale = Fraction(10) ** _PREFIXES.get(unit["prefix"] or "", 0) * (
+        2 * PI if unit["unit"].lower().startswith("h") else 1
+    )
     return item[: unit.start()] + " " + item[unit.end() :], scale
 
 
@@ -272,7 +282,9 @@ def _decimal_points(line: str) -> str:
         return line
     if re.search(r";|, |\band\b|\n|±|j", line):
         return re.sub(r"(?<=\d),(?=\d)", ".", line)
-    raise ExpressionError("a comma between digits parts two roots or is a decimal one: write a blank behind it, or a point")
+    raise ExpressionError(
+        "a comma between digits parts two roots or is a decimal one: write a blank behind it, or a point"
+    )
 
 
 def _without_brackets(line: str) -> str:

@@ -1,12 +1,38 @@
-r"""Units and their prefixes, as symbols, English words and siunitx's commands: the pattern that finds one behind a number, and what it is."""
+r"""Units and their prefixes, as symbols, English words and siunitx's commands: what finds one behind a number, and tells it."""
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
 
-_PREFIXES = {"f": -15, "p": -12, "n": -9, "u": -6, "m": -3, "": 0, "k": 3, "K": 3, "M": 6, "meg": 6, "Meg": 6, "G": 9, "T": 12}
-_PREFIX_WORDS = {"pico": -12, "nano": -9, "micro": -6, "milli": -3, "": 0, "kilo": 3, "mega": 6, "giga": 9, "k": 3, "kil": 3, "meg": 6}
+_PREFIXES = {
+    "f": -15,
+    "p": -12,
+    "n": -9,
+    "u": -6,
+    "m": -3,
+    "": 0,
+    "k": 3,
+    "K": 3,
+    "M": 6,
+    "meg": 6,
+    "Meg": 6,
+    "G": 9,
+    "T": 12,
+}
+_PREFIX_WORDS = {
+    "pico": -12,
+    "nano": -9,
+    "micro": -6,
+    "milli": -3,
+    "": 0,
+    "kilo": 3,
+    "mega": 6,
+    "giga": 9,
+    "k": 3,
+    "kil": 3,
+    "meg": 6,
+}
 _UNIT_WORDS = {
     "V": r"volts?",
     "A": r"amps?|amperes?",
@@ -36,12 +62,35 @@ UNIT = (
 )
 
 _SIUNITX = {
-    **{"pico": "p", "nano": "n", "micro": "u", "milli": "m", "kilo": "k", "mega": "M", "giga": "G"},
-    **{"volt": "V", "ampere": "A", "ohm": "Ω", "watt": "W", "hertz": "Hz", "second": "s", "farad": "F", "henry": "H", "siemens": "S"},
-    **{"radian": "rad", "per": "/", "percent": "%", "decibel": "dB", "Omega": "Ω", "mu": "u"},
+    "pico": "p",
+    "nano": "n",
+    "micro": "u",
+    "milli": "m",
+    "kilo": "k",
+    "mega": "M",
+    "giga": "G",
+    "volt": "V",
+    "ampere": "A",
+    "ohm": "Ω",
+    "watt": "W",
+    "hertz": "Hz",
+    "second": "s",
+    "farad": "F",
+    "henry": "H",
+    "siemens": "S",
+    "radian": "rad",
+    "per": "/",
+    "percent": "%",
+    "decibel": "dB",
+    "Omega": "Ω",
+    "mu": "u",
     # Its abbreviations.
     **{f"{prefix}{unit}": f"{prefix}{unit}" for prefix in "numkMG" for unit in ("A", "V", "W", "Hz", "s", "F", "H")},
-    **{"Hz": "Hz", "kohm": "kΩ", "Mohm": "MΩ", "mohm": "mΩ", "pF": "pF"},
+    "Hz": "Hz",
+    "kohm": "kΩ",
+    "Mohm": "MΩ",
+    "mohm": "mΩ",
+    "pF": "pF",
 }
 _COMMAND = re.compile(rf"\\({'|'.join(sorted(_SIUNITX, key=len, reverse=True))})(?![A-Za-z])\s?")
 _OPTIONS = re.compile(r"\\(SI|qty|num|si|unit)\s?\[[^\[\]]{0,80}\]")

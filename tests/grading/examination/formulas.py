@@ -75,7 +75,9 @@ def to_sympy(tree):
     operator, left, right = tree[0], to_sympy(tree[1]), to_sympy(tree[2])
     if operator == "|":
         return left * right / (left + right)
-    return {"+": lambda: left + right, "-": lambda: left - right, "*": lambda: left * right, "/": lambda: left / right}[operator]()
+    return {"+": lambda: left + right, "-": lambda: left - right, "*": lambda: left * right, "/": lambda: left / right}[
+        operator
+    ]()
 
 
 def written(tree, rng: Random) -> Written:

@@ -1,4 +1,4 @@
-"""Numbers with units as people write them: decimals, groups of digits, decimal commas, fractions, powers of ten, prefixes, words, siunitx."""
+"""Numbers with units as people write them: decimals, groups of digits, decimal commas, fractions, powers of ten, prefixes, words."""
 
 from __future__ import annotations
 
@@ -7,11 +7,43 @@ from random import Random
 
 from tests.grading.examination.wording import Written
 
-MANTISSAS = tuple(map(Fraction, ("1", "1.2", "1.5", "2.2", "2.5", "3.3", "4.7", "5.5", "6.8", "10", "12", "15", "25", "47", "100", "150", "220", "470")))
+MANTISSAS = tuple(
+    map(
+        Fraction,
+        (
+            "1",
+            "1.2",
+            "1.5",
+            "2.2",
+            "2.5",
+            "3.3",
+            "4.7",
+            "5.5",
+            "6.8",
+            "10",
+            "12",
+            "15",
+            "25",
+            "47",
+            "100",
+            "150",
+            "220",
+            "470",
+        ),
+    )
+)
 PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M"}
 PREFIX_WORDS = {-9: "nano", -6: "micro", -3: "milli", 0: "", 3: "kilo", 6: "mega"}
 SIUNITX = {-9: "\\nano", -6: "\\micro", -3: "\\milli", 0: "", 3: "\\kilo", 6: "\\mega"}
-WORDS = {"V": ("volts", "volt"), "A": ("amperes", "amps"), "Ω": ("ohms", "Ohm"), "W": ("watts",), "Hz": ("hertz",), "s": ("seconds",), "F": ("farads",)}
+WORDS = {
+    "V": ("volts", "volt"),
+    "A": ("amperes", "amps"),
+    "Ω": ("ohms", "Ohm"),
+    "W": ("watts",),
+    "Hz": ("hertz",),
+    "s": ("seconds",),
+    "F": ("farads",),
+}
 UNITS = {"V": "\\volt", "A": "\\ampere", "Ω": "\\ohm", "W": "\\watt", "Hz": "\\hertz", "s": "\\second", "F": "\\farad"}
 
 
@@ -58,7 +90,14 @@ def _with_prefix(value: Fraction, unit: str, rng: Random) -> Written:
     unit_latex = unit.replace("Ω", "\\Omega")
     prefix_latex = prefix.replace("µ", "\\mu ").replace("μ", "\\mu ")
     latex = rng.choice(
-        ("{}\\,\\mathrm{{{}{}}}", "{}\\,\\text{{{}{}}}", "{}\\ \\mathrm{{{}{}}}", "{}~\\mathrm{{{}{}}}", "{} \\, {}{}", "{}\\text{{ {}{}}}")
+        (
+            "{}\\,\\mathrm{{{}{}}}",
+            "{}\\,\\text{{{}{}}}",
+            "{}\\ \\mathrm{{{}{}}}",
+            "{}~\\mathrm{{{}{}}}",
+            "{} \\, {}{}",
+            "{}\\text{{ {}{}}}",
+        )
     )
     plain = digits + rng.choice((" ", " ", "", "\u00a0")) + prefix + unit
     return Written(plain, latex.format(digits.replace(" ", "\\,").replace("\u202f", "\\,"), prefix_latex, unit_latex))
@@ -66,7 +105,9 @@ def _with_prefix(value: Fraction, unit: str, rng: Random) -> Written:
 
 def _in_the_base_unit(value: Fraction, unit: str, rng: Random) -> Written:
     digits = _digits(value, 0, rng)
-    return Written(f"{digits} {unit}", f"{digits.replace(',', '{,}')}\\,\\mathrm{{{unit.replace('Ω', chr(92) + 'Omega')}}}")
+    return Written(
+        f"{digits} {unit}", f"{digits.replace(',', '{,}')}\\,\\mathrm{{{unit.replace('Ω', chr(92) + 'Omega')}}}"
+    )
 
 
 def _in_words(value: Fraction, unit: str, rng: Random) -> Written:
@@ -87,7 +128,17 @@ def _mantissa_and_power(value: Fraction, unit: str, rng: Random) -> Written:
         exponent += 1
     mantissa = decimal(value / Fraction(10) ** exponent)
     raised = str(exponent).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))
-    forms = ["{m}e{e}", "{m}E{e:+03d}", "{m}*10^{e}", "{m} x 10^{e}", "{m} × 10{r}", "{m}·10{r}", "{m}*10**{e}", "{m} * 10^({e})", "{m}*^{e}"]
+    forms = [
+        "{m}e{e}",
+        "{m}E{e:+03d}",
+        "{m}*10^{e}",
+        "{m} x 10^{e}",
+        "{m} × 10{r}",
+        "{m}·10{r}",
+        "{m}*10**{e}",
+        "{m} * 10^({e})",
+        "{m}*^{e}",
+    ]
     latex = ["{m} \\times 10^{{{e}}}", "{m} \\cdot 10^{{{e}}}", "{m}\\cdot10^{{{e}}}"]
     if mantissa in ("1", "-1"):
         sign = mantissa.rstrip("1")
@@ -95,7 +146,10 @@ def _mantissa_and_power(value: Fraction, unit: str, rng: Random) -> Written:
         latex += [f"{sign}10^{{{{{{e}}}}}}"]
     shown = {"m": mantissa, "e": exponent, "r": raised}
     unit_latex = unit.replace("Ω", "\\Omega")
-    return Written(rng.choice(forms).format(**shown) + f" {unit}", rng.choice(latex).format(**shown) + f"\\,\\mathrm{{{unit_latex}}}")
+    return Written(
+        rng.choice(forms).format(**shown) + f" {unit}",
+        rng.choice(latex).format(**shown) + f"\\,\\mathrm{{{unit_latex}}}",
+    )
 
 
 def _fraction(value: Fraction, unit: str, rng: Random) -> Written:
@@ -108,7 +162,17 @@ def _fraction(value: Fraction, unit: str, rng: Random) -> Written:
     return Written(plain, rf"{sign}{rng.choice((' ', ''))}\frac{{{top}}}{{{bottom}}}\,\mathrm{{{unit_latex}}}")
 
 
-STYLES = (_with_prefix, _with_prefix, _with_prefix, _in_the_base_unit, _in_words, _siunitx, _mantissa_and_power, _mantissa_and_power, _fraction)
+STYLES = (
+    _with_prefix,
+    _with_prefix,
+    _with_prefix,
+    _in_the_base_unit,
+    _in_words,
+    _siunitx,
+    _mantissa_and_power,
+    _mantissa_and_power,
+    _fraction,
+)
 RATIOS = (
     lambda value, rng: Written(_digits(value, 0, rng), decimal(value)),
     lambda value, rng: Written(decimal(value) + rng.choice((" V/V", " (dimensionless)"))),
@@ -120,4 +184,6 @@ RATIOS = (
 
 def _ratio_fraction(value: Fraction, rng: Random) -> Written:
     sign, part = "-" if value < 0 else "", abs(value)
-    return Written(rng.choice((f"{sign}{part}", f"{sign}({part})")), rf"{sign} \frac{{{part.numerator}}}{{{part.denominator}}}")
+    return Written(
+        rng.choice((f"{sign}{part}", f"{sign}({part})")), rf"{sign} \frac{{{part.numerator}}}{{{part.denominator}}}"
+    )

@@ -6,54 +6,31 @@ Every function draws a gold, decides whether the answer shall be right, and why 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
 import sympy
 
 from tests.grading.examination import formulas, quantities
-from tests.grading.examination.wording import TOKENS, Topic, Written, bounded, denied, offered, worded
+from tests.grading.examination.asked import Asked, answer
+from tests.grading.examination.perception import blocks, choice, count, function, names, netlist
+from tests.grading.examination.wording import Topic, Written
 from tests.grading.trees import NAMES, ascii_text
 
-
-@dataclass(frozen=True)
-class Asked:
-    """A question's kind and gold, an answer to it, and whether that is right by construction; `made` says how it was made."""
-
-    kind: str
-    gold: dict[str, object]
-    answer: str
-    right: bool
-    made: str
-
-
-WRONG = ("another value", "another value", "another value", "denied", "bounded", "offered", "only a reason")
-
-
-def _answer(rng: Random, right: Written, wrong: Written, topic: Topic, *, comparable: bool = True) -> tuple[str, bool, str]:
-    """An answer with the right value in half of the cases, else a wrong one or one that does not claim it."""
-    if rng.random() < 0.5:
-        return worded(rng, right, topic), True, "right"
-    made = rng.choice(WRONG)
-    if made == "denied":
-        return denied(rng, right, topic), False, made
-    if made == "bounded" and comparable:
-        return bounded(rng, right, topic), False, made
-    if made == "offered":
-        return offered(rng, *rng.choice(((right, wrong), (wrong, right))), topic), False, made
-    if made == "only a reason":
-        return f"{wrong.plain}, because the {rng.choice(('source', 'input', 'other one'))} is {right.plain}.", False, made
-    return worded(rng, wrong, topic), False, "another value"
-
-
 FORMULA_REMARKS = ("voltage divider", "a low pass", "by nodal analysis", "first-order low-pass", "in the s-domain")
-FORMULA_REASONS = ("the op-amp is ideal", "this is a first-order low-pass filter", "the two are a Thevenin-equivalent pair", "no current and/or charge is lost")
+FORMULA_REASONS = (
+    "the op-amp is ideal",
+    "this is a first-order low-pass filter",
+    "the two are a Thevenin-equivalent pair",
+    "no current and/or charge is lost",
+)
 
 
 def transfer(rng: Random) -> Asked:
     """A transfer function."""
-    return _formula(rng, "transfer", Topic("transfer function", ("H(s)", "H", "V_2/V_1", "T(s)"), FORMULA_REMARKS, FORMULA_REASONS))
+    return _formula(
+        rng, "transfer", Topic("transfer function", ("H(s)", "H", "V_2/V_1", "T(s)"), FORMULA_REMARKS, FORMULA_REASONS)
+    )
 
 
 def impedance(rng: Random) -> Asked:
@@ -64,14 +41,18 @@ def impedance(rng: Random) -> Asked:
 def gain(rng: Random) -> Asked:
     """A gain at DC or at high frequencies, in names or as a number."""
     kind = rng.choice(("dc_gain", "hf_gain"))
-    topic = Topic("gain", ("A", "A_v", "H(0)" if kind == "dc_gain" else "A_hf"), ("a voltage divider",), FORMULA_REASONS)
+    topic = Topic(
+        "gain", ("A", "A_v", "H(0)" if kind == "dc_gain" else "A_hf"), ("a voltage divider",), FORMULA_REASONS
+    )
     if rng.random() < 0.5:
         return _formula(rng, kind, topic, frequency=False)
     value = rng.choice((1, -1)) * rng.choice(quantities.MANTISSAS) / rng.choice((1, 2, 4, 10))
     wrong = rng.choice((-value, -value, value * 2, value / 10, 1 / value if abs(value) != 1 else value * 3))
     gold = {"numerator": str(value.numerator), "denominator": str(value.denominator), "names": []}
     right_text, wrong_text = (quantities.written(one, "", rng) for one in (value, wrong))
-    text, right, made = _answer(rng, right_text, wrong_text, Topic("gain", ("A", "A_v"), ("a voltage ratio",), ("the op-amp is ideal",)))
+    text, right, made = answer(
+        rng, right_text, wrong_text, Topic("gain", ("A", "A_v"), ("a voltage ratio",), ("the op-amp is ideal",))
+    )
     return Asked(kind, gold, text, right, made)
 
 
@@ -79,7 +60,7 @@ def _formula(rng: Random, kind: str, topic: Topic, *, frequency: bool = True) ->
     tree = formulas.formula(rng, frequency=frequency)
     gold = {"numerator": ascii_text(tree), "denominator": "1", "names": list(NAMES)}
     right, wrong = formulas.equal(tree, rng), formulas.wrong(tree, rng)
-    text, correct, made = _answer(rng, formulas.written(right, rng), formulas.written(wrong, rng), topic)
+    text, correct, made = answer(rng, formulas.written(right, rng), formulas.written(wrong, rng), topic)
     return Asked(kind, gold, text, correct, made)
 
 
@@ -88,13 +69,30 @@ def nodal(rng: Random) -> Asked:
     voltages = ["V_a", "V_b", "V_c"]
     a, b, c, source = sympy.symbols("V_a V_b V_c I1")
     r1, r2, c1, l1, s = sympy.symbols("R1 R2 C1 L1 s")
-    branches = [rng.choice(((a - b) / r1, (a - b) * s * c1)), rng.choice(((a - c) / r2, (a - c) / (s * l1))), rng.choice((a / r2, -source, a * s * c1))]
-    gold = {"left": str(sum(branches)), "right": "0", "names": ["R1", "R2", "C1", "L1", "I1", "s"], "voltages": voltages}
+    branches = [
+        rng.choice(((a - b) / r1, (a - b) * s * c1)),
+        rng.choice(((a - c) / r2, (a - c) / (s * l1))),
+        rng.choice((a / r2, -source, a * s * c1)),
+    ]
+    gold = {
+        "left": str(sum(branches)),
+        "right": "0",
+        "names": ["R1", "R2", "C1", "L1", "I1", "s"],
+        "voltages": voltages,
+    }
     wrong = list(branches)
     place = rng.randrange(3)
-    wrong[place] = rng.choice((-wrong[place], 2 * wrong[place], wrong[place].subs(a, b) if place < 2 else 3 * wrong[place]))
+    wrong[place] = rng.choice(
+        (-wrong[place], 2 * wrong[place], wrong[place].subs(a, b) if place < 2 else 3 * wrong[place])
+    )
     right_text, wrong_text = (_equation(rng, terms) for terms in (branches, wrong))
-    text, right, made = _answer(rng, right_text, wrong_text, Topic("nodal equation", (), ("by KCL",), ("the sum of the currents is zero",)), comparable=False)
+    text, right, made = answer(
+        rng,
+        right_text,
+        wrong_text,
+        Topic("nodal equation", (), ("by KCL",), ("the sum of the currents is zero",)),
+        comparable=False,
+    )
     return Asked("nodal", gold, text, right, made)
 
 
@@ -111,10 +109,26 @@ def _equation(rng: Random, terms: list[sympy.Expr]) -> Written:
 
 
 QUANTITIES = {
-    "voltage": ("V", Topic("voltage", ("V", "V_out", "U"), ("across R2",), ("R1 and R2 divide it", "10 V drops across R1", "the source is 10 V"))),
-    "current": ("A", Topic("current", ("I", "I_1"), ("through R2", "to the right"), ("R1 is in series", "the source gives 2 A"))),
+    "voltage": (
+        "V",
+        Topic(
+            "voltage",
+            ("V", "V_out", "U"),
+            ("across R2",),
+            ("R1 and R2 divide it", "10 V drops across R1", "the source is 10 V"),
+        ),
+    ),
+    "current": (
+        "A",
+        Topic("current", ("I", "I_1"), ("through R2", "to the right"), ("R1 is in series", "the source gives 2 A")),
+    ),
     "power": ("W", Topic("power", ("P",), ("absorbed",), ("R1 takes the rest", "the source gives 2 W"))),
-    "cutoff": ("Hz", Topic("cutoff frequency", ("f_c", "f"), ("a low pass",), ("R1 and C1 make a first-order low-pass", "R1 is 1 kΩ"))),
+    "cutoff": (
+        "Hz",
+        Topic(
+            "cutoff frequency", ("f_c", "f"), ("a low pass",), ("R1 and C1 make a first-order low-pass", "R1 is 1 kΩ")
+        ),
+    ),
     "time_constant": ("s", Topic("time constant", ("tau", "\\tau"), ("of the first-order low-pass",), ("R1 is 1 kΩ",))),
     "design": ("Ω", Topic("value", ("R2", "R_2"), ("a standard value",), ("R1 is 1 kΩ", "the two divide the input"))),
 }
@@ -124,24 +138,29 @@ def quantity(rng: Random) -> Asked:
     """A number with its unit; wrong are the sign, a factor, a prefix, the unit, a group of its digits that was taken for another number."""
     kind = rng.choice(list(QUANTITIES))
     unit, topic = QUANTITIES[kind]
-    value = rng.choice(quantities.MANTISSAS) * Fraction(1000) ** rng.choice((-2, -1, 0, 0, 1) if kind != "design" else (0, 1, 1, 2))
+    value = rng.choice(quantities.MANTISSAS) * Fraction(1000) ** rng.choice(
+        (-2, -1, 0, 0, 1) if kind != "design" else (0, 1, 1, 2)
+    )
     if kind in ("voltage", "current", "power") and rng.random() < 0.4:
         value = -value
     gold = {"value": str(value), "unit": unit}
-    other = rng.choice((-value, value * 10, value / 1000, value * 1000, value * Fraction(11, 10), value + rng.choice((1, -1)) * value / 2))
+    other = rng.choice(
+        (
+            -value,
+            value * 10,
+            value / 1000,
+            value * 1000,
+            value * Fraction(11, 10),
+            value + rng.choice((1, -1)) * value / 2,
+        )
+    )
     wrong_unit = rng.choice([name for name in ("V", "A", "Ω", "W", "s", "F") if name != unit])
     wrong = quantities.written(value, wrong_unit, rng) if rng.random() < 0.25 else quantities.written(other, unit, rng)
     right = quantities.written(value, unit, rng)
     if rng.random() < 0.15:
         return _said_again(rng, kind, gold, value, other, unit)
-    text, correct, made = _answer(rng, right, wrong, topic)
-    if made == "only a reason" and not _told_apart(value, other):
-        text, correct, made = worded(rng, right, topic), True, "right"
+    text, correct, made = answer(rng, right, wrong, topic)
     return Asked(kind, gold, text, correct, made)
-
-
-def _told_apart(value: Fraction, other: Fraction) -> bool:
-    return value != other
 
 
 def _said_again(rng: Random, kind: str, gold: dict[str, object], value: Fraction, other: Fraction, unit: str) -> Asked:
@@ -162,17 +181,22 @@ def roots(rng: Random) -> Asked:
         return _roots_in_names(rng, kind)
     reals = [-rng.choice((1, 2, 5, 20, 25, 150, 1000, 2200, 47000)) for _ in range(rng.randint(0, 2))]
     pairs = [(-rng.choice((50, 100, 300)), rng.choice((200, 400, 5000)))] if not reals or rng.random() < 0.4 else []
-    gold = {"roots": [[str(x), "0"] for x in reals] + [[str(x), str(y)] for a, b in pairs for x, y in ((a, b), (a, -b))], "unit": "rad/s"}
+    gold = {
+        "roots": [[str(x), "0"] for x in reals] + [[str(x), str(y)] for a, b in pairs for x, y in ((a, b), (a, -b))],
+        "unit": "rad/s",
+    }
     topic = Topic({"poles": "set of poles", "zeros": "set of zeros"}[kind], (), (), ())
     wrong = _wrong_roots(rng, reals, pairs)
     right_text = _roots_text(rng, reals, pairs)
     # A bound is one of a number, not of a set.
     number = len(reals) == 1 and not pairs and not {"{", "="} & set(right_text.plain)
-    text, right, made = _answer(rng, right_text, _roots_text(rng, *wrong), topic, comparable=number)
+    text, right, made = answer(rng, right_text, _roots_text(rng, *wrong), topic, comparable=number)
     return Asked(kind, gold, text, right, made)
 
 
-def _wrong_roots(rng: Random, reals: list[int], pairs: list[tuple[int, int]]) -> tuple[list[int], list[tuple[int, int]]]:
+def _wrong_roots(
+    rng: Random, reals: list[int], pairs: list[tuple[int, int]]
+) -> tuple[list[int], list[tuple[int, int]]]:
     choices = [([*reals, -7], pairs), (reals, [*pairs, (-7, 30)])]
     if reals:
         choices += [([-reals[0], *reals[1:]], pairs), ([reals[0] * 10, *reals[1:]], pairs)] * 2
@@ -194,8 +218,13 @@ def _roots_text(rng: Random, reals: list[int], pairs: list[tuple[int, int]]) -> 
         return Written(f"{reals[0]} rad/s ({reals[0] / 6.283185307:.6g} Hz)")
     if style == "sympy":
         everything = [*reals, *(sympy.Integer(a) + sign * sympy.I * b for a, b in pairs for sign in (1, -1))]
-        return Written(str(everything), sympy.latex(sympy.FiniteSet(*everything)) if len(set(everything)) == len(everything) else "")
-    imaginary = {"mathematica": "{a} {sign} {b} I", "python": "{a}{sign}{b}j", "latex": "{a} {sign} j{b}"}.get(style, "{a} {sign} {b}j")
+        return Written(
+            str(everything),
+            sympy.latex(sympy.FiniteSet(*everything)) if len(set(everything)) == len(everything) else "",
+        )
+    imaginary = {"mathematica": "{a} {sign} {b} I", "python": "{a}{sign}{b}j", "latex": "{a} {sign} j{b}"}.get(
+        style, "{a} {sign} {b}j"
+    )
     if style == "plus-minus":
         items = [str(root) for root in reals] + [f"{a} ± {b}j" for a, b in pairs]
         return Written(", ".join(items), ", ".join(item.replace("±", r"\pm") for item in items))
@@ -203,8 +232,12 @@ def _roots_text(rng: Random, reals: list[int], pairs: list[tuple[int, int]]) -> 
     if style == "mathematica":
         return Written("{" + ", ".join(f"{{s -> {item}}}" for item in items) + "}")
     if style == "labels":
-        return Written(rng.choice((", ", "; ", " and ")).join(f"s_{place} = {item}{unit}" for place, item in enumerate(items, 1)))
-    latex = rng.choice((r"\left\{{{}\right\}}", "{}", r"s \in \{{{}\}}") if not single else ("{}",)).format(", ".join(items))
+        return Written(
+            rng.choice((", ", "; ", " and ")).join(f"s_{place} = {item}{unit}" for place, item in enumerate(items, 1))
+        )
+    latex = rng.choice((r"\left\{{{}\right\}}", "{}", r"s \in \{{{}\}}") if not single else ("{}",)).format(
+        ", ".join(items)
+    )
     return Written(", ".join(item + unit for item in items), latex)
 
 
@@ -214,128 +247,27 @@ def _roots_in_names(rng: Random, kind: str) -> Asked:
     wrong = rng.choice((-root, 2 * root, 1 / root, root / 10))
     right_text, wrong_text = (Written(str(one), sympy.latex(one)) for one in (root, wrong))
     topic = Topic("root", ("s", "s_1"), (), ())
-    text, right, made = _answer(rng, right_text, wrong_text, topic)
+    text, right, made = answer(rng, right_text, wrong_text, topic)
     return Asked(kind, {"roots": [str(root)], "names": ["R1", "C1", "R2"], "unit": "rad/s"}, text, right, made)
 
 
-NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-
-def count(rng: Random) -> Asked:
-    """How many parts of a kind, in digits or words."""
-    number, wrong = rng.sample(range(10), 2)
-    what = rng.choice(("resistors", "capacitors", "nodes", "inductors"))
-    gold = {"count": number, **({"what": what} if rng.random() < 0.5 else {})}
-
-    def text(n: int) -> Written:
-        return rng.choice((Written(str(n), str(n)), Written(NUMBER_WORDS[n], rf"\text{{{NUMBER_WORDS[n]}}}"), Written(f"{n} {what if n != 1 else what[:-1]}", str(n))))
-
-    topic = Topic(f"number of {what}", ("n", "N"), ("the others are wires",), ("there are 12 parts in all",) if rng.random() < 0.5 else ("the rest are wires",))
-    answer, right, made = _answer(rng, text(number), text(wrong), topic)
-    return Asked("count", gold, answer, right, made)
-
-
-def names(rng: Random) -> Asked:
-    """Which parts meet at a node or lie between two."""
-    parts = ["R1", "R2", "R3", "C1", "C2", "L1", "V1"]
-    chosen = rng.sample(parts, rng.randint(1, 3))
-    other = rng.choice(([*chosen, rng.choice([p for p in parts if p not in chosen])], chosen[1:] or [rng.choice([p for p in parts if p not in chosen])]))
-
-    def text(group: list[str]) -> Written:
-        group = rng.sample(group, len(group))
-        joined = rng.choice((", ", " and ", "; ")).join(group)
-        return Written(joined, ", ".join(f"{name[0]}_{{{name[1:]}}}" for name in group))
-
-    kind = rng.choice(("joined", "between"))
-    topic = Topic("set of parts", (), (), ("they share a wire",))
-    answer, right, made = _answer(rng, text(chosen), text(other), topic, comparable=False)
-    if made == "only a reason":
-        answer, right, made = worded(rng, text(other), topic), False, "another value"
-    return Asked(kind, {"names": sorted(chosen)}, answer, right, made)
-
-
-LABELS = ("low-pass filter", "high-pass filter", "band-pass filter", "voltage divider", "inverting amplifier", "non-inverting amplifier", "integrator")
-
-
-def function(rng: Random) -> Asked:
-    """What the circuit does."""
-    label, wrong = rng.sample(LABELS, 2)
-
-    def text(name: str) -> Written:
-        spelled = rng.choice((name, name.replace("-", " "), name.capitalize(), f"a {name}", name.removesuffix(" filter")))
-        return Written(spelled, rf"\text{{{name}}}")
-
-    topic = Topic("function", (), ("first order",), ("the output is taken across C1",))
-    answer, right, made = _answer(rng, text(label), text(wrong), topic, comparable=False)
-    return Asked("function", {"label": label, "labels": list(LABELS)}, answer, right, made)
-
-
-def choice(rng: Random) -> Asked:
-    """One of four: by its letter, by letter and text, or by its text."""
-    choices = [ascii_text(formulas.formula(rng)) for _ in range(4)]
-    place, wrong = rng.sample(range(4), 2)
-
-    def text(n: int) -> Written:
-        letter = "ABCD"[n]
-        return Written(rng.choice((letter, f"({letter})", f"option {letter}", letter)), rf"\text{{{letter}}}")
-
-    topic = Topic("correct answer", (), (), ("the output is taken across R2",))
-    answer, right, made = _answer(rng, text(place), text(wrong), topic, comparable=False)
-    if made == "only a reason":
-        answer, right, made = worded(rng, text(wrong), topic), False, "another value"
-    return Asked("choice", {"letter": "ABCD"[place], "choices": choices}, answer, right, made)
-
-
-NETLIST_FORMS = ("{v}", "Answer:\n{v}", "```\n{v}\n```", "```spice\n{v}\n```", "The netlist is:\n\n{v}\n", "**Answer:**\n```\n{v}\n```")
-
-
-def netlist(rng: Random) -> Asked:
-    """A ladder as a netlist: its nodes renamed, its lines in another order; wrong are a part turned round, left out, or joined elsewhere."""
-    lines = [["V1", "1", "0"]]
-    for place in range(1, rng.randint(2, 4)):
-        lines += [[f"R{place}", str(place), str(place + 1)], [f"C{place}", str(place + 1), "0"]]
-    gold = "\n".join(" ".join(line) for line in lines)
-    right = rng.random() < 0.5
-    made = "right"
-    given = [list(line) for line in lines]
-    if not right:
-        made = rng.choice(("turned", "left out", "joined elsewhere", "added"))
-        if made == "turned":
-            given[0] = ["V1", "0", "1"]
-        elif made == "left out":
-            given.pop(rng.randrange(1, len(given)))
-        elif made == "joined elsewhere":
-            given[1][2] = "0"
-        else:
-            given.append(["R9", "1", "0"])
-    names = {"0": "0", **{str(n): new for n, new in zip(range(1, 6), rng.sample(["a", "b", "c", "out", "n1", "7", "in"], 5), strict=True)}}
-    rng.shuffle(given)
-    text = "\n".join(" ".join([line[0], *(names[node] for node in line[1:])]) for line in given)
-    answer = rng.choice(NETLIST_FORMS).format(v=text) + (rng.choice(TOKENS) if rng.random() < 0.2 else "")
-    return Asked("netlist", {"netlist": gold, "ground": True}, answer, right, made)
-
-
-def blocks(rng: Random) -> Asked:
-    """A loop as a block diagram; wrong are the sign of the feedback, a block left out, a value."""
-    pole = rng.choice((2, 5, 10))
-    signal = rng.choice(("S1", "S2", "E"))
-    lines = ["in R", "sum S1 +R -H1", f"block G1 S1 10/(s+{pole})", "block H1 G1", "out Y G1"]
-    right, made = rng.random() < 0.5, "right"
-    given = [line.replace("S1", signal) for line in lines]
-    if not right:
-        made = rng.choice(("sign", "left open", "value"))
-        given = {
-            "sign": [line.replace("-H1", "+H1") for line in given],
-            "left open": [given[0], f"block G1 R 10/(s+{pole})", *given[3:]],
-            "value": [line.replace("10/", "20/") for line in given],
-        }[made]
-    elif rng.random() < 0.5:
-        given[2] = f"block G1 {signal} 5/(s/2+{pole}/2)"
-    answer = rng.choice(NETLIST_FORMS).format(v="\n".join(given)) + (rng.choice(TOKENS) if rng.random() < 0.2 else "")
-    return Asked("netlist", {"blocks": "\n".join(lines)}, answer, right, made)
-
-
 QUESTIONS: tuple[Callable[[Random], Asked], ...] = (
-    *(transfer, impedance, gain, gain, nodal, quantity, quantity, quantity, quantity, roots, roots, count, names, function, choice),
+    *(
+        transfer,
+        impedance,
+        gain,
+        gain,
+        nodal,
+        quantity,
+        quantity,
+        quantity,
+        quantity,
+        roots,
+        roots,
+        count,
+        names,
+        function,
+        choice,
+    ),
     *(netlist, blocks),
 )

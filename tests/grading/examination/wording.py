@@ -30,7 +30,16 @@ class Topic:
     reasons: Sequence[str] = ()
 
 
-TOKENS = ("</s>", "<|im_end|>", "<|endoftext|>", "<end_of_utterance>", "<|eot_id|>", "<eos>", "<|im_end|>\n", "<end_of_turn>\n")
+TOKENS = (
+    "</s>",
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<end_of_utterance>",
+    "<|eot_id|>",
+    "<eos>",
+    "<|im_end|>\n",
+    "<end_of_turn>\n",
+)
 
 PLAIN = (
     "{v}",
@@ -161,7 +170,11 @@ def _with_tail(rng: Random, text: str, topic: Topic) -> str:
     bare = text.rstrip(".")
     if "Look" not in text:
         tails += [bare + f" ({remark})" for remark in topic.remarks]
-        tails += [bare + form.format(reason) for reason in topic.reasons for form in (", because {}.", " because {}", ", since {}.")]
+        tails += [
+            bare + form.format(reason)
+            for reason in topic.reasons
+            for form in (", because {}.", " because {}", ", since {}.")
+        ]
     tails += [bare + f".\n{remark[0].upper()}{remark[1:]}." for remark in topic.reasons]
     return rng.choice(tails) if tails else text
 
