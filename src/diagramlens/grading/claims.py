@@ -76,7 +76,7 @@ _GIVEN = re.compile(
 )
 # Where one sentence ends and another may begin; a point within a number or behind an abbreviation ends none.
 _SENTENCE = re.compile(
-    r"(?<!\bi\.e\.)(?<!\be\.g\.)(?<!approx\.)(?<!\bca\.)(?<!resp\.)(?<!\bFig\.)(?<!\bEq\.)(?<!\bvs\.)(?<!\bcf\.)(?<=[^\s.][.!?])[*_`$)\]]{0,3}\s+(?=[^\s=])|\n+"
+    r"(?<=[^\s.][.!?])(?<!\bi\.e\.)(?<!\be\.g\.)(?<!approx\.)(?<!\bca\.)(?<!resp\.)(?<!\bFig\.)(?<!\bEq\.)(?<!\bvs\.)(?<!\bcf\.)[*_`$)\]]{0,3}\s+(?=[^\s=])|\n+"
 )
 
 

@@ -29,6 +29,7 @@ _WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
 _EITHER = re.compile(rf"{_NUMBER.pattern}|{_WORD.pattern}", re.IGNORECASE)
 _TERM = re.compile(rf"[-+$*({{\s]*(?:{_NUMBER.pattern}|{_WORD.pattern})", re.IGNORECASE)
 MAX_COUNTED = 32
+MAX_SENTENCES = 100
 _OR = re.compile(r"[^.;\d]{0,40}\bor\b[\s,]*(?:maybe|perhaps|possibly|even)?\s*|\s*(?:to|/)\s*", re.IGNORECASE)
 _REASON = re.compile(
     r"(?<=[\s,;])(?:because|since|as|where|while|whereas|given|due to|namely|note)\b|:\s(?=[a-z])|\s[-–—]{1,3}\s",
@@ -112,7 +113,9 @@ def _answering(text: str, what: str | None) -> str | None:
     Else a number that stands alone, else the last line with one; None where two sentences state different numbers and nothing tells which.
     """
     said = [
-        sentence for sentence in sentences(unlisted(text, _TERM)) if _EITHER.search(sentence) and not explains(sentence)
+        sentence
+        for sentence in sentences(unlisted(text, _TERM.match))[-MAX_SENTENCES:]
+        if _EITHER.search(sentence) and not explains(sentence)
     ]
     stating = [sentence for sentence in said if _BARE.fullmatch(sentence) or _STATES.search(sentence)]
     asked = [sentence for sentence in stating if what and _singular(what) in re.sub("[ -]", "", sentence.lower())]
@@ -123,7 +126,7 @@ def _answering(text: str, what: str | None) -> str | None:
         or stating
     )
     if not telling or len(said) == 1:
-        return last_lines(text, _EITHER, _TERM)
+        return last_lines(text, _EITHER, _TERM.match)
     numbers = [{_number(match[0]) for match in _EITHER.finditer(_claimed(sentence))} for sentence in telling]
     return telling[-1] if all(found == numbers[-1] for found in numbers) or concludes(telling[-1]) else None
 

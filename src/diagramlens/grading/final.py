@@ -7,11 +7,15 @@ them (another formula, a netlist, a letter that was weighed and dropped) is no l
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 
 from diagramlens.grading.tokens import plain
 
 MAX_CHARACTERS = 20_000
+
+# Whether a text begins as a value may: with a sign, a number, a name.
+Term = Callable[[str], object]
 
 # Decoration that Markdown and TeX put around the word; `\Z` because an answer may break off right behind it.
 _MARKER = re.compile(
@@ -96,43 +100,47 @@ def negates(before: str, content: str) -> bool:
     return bool(_SIGN_BEFORE.search(before[-40:])) and not re.match(r"[\s{(]*[-−–]", content) and "=" not in content
 
 
-def unlisted(text: str, term: re.Pattern[str]) -> str:
-    """The text without the marks of lists, headings and quotations at the start of its lines; `term` is what a value may begin with.
+def unlisted(text: str, is_term: Term) -> str:
+    """The text without the marks of lists, headings and quotations at the start of its lines.
 
-    A dash is a minus, and `>` a comparison, unless the line is one of several with that mark, or what follows can be no term. Lines with a
-    dash right below a term are the rest of a sum, however many.
+    `is_term` tells whether a text begins as a value may. A dash is a minus, and `>` a comparison, unless the line is one of several with
+    that mark, or what follows can be no term. Lines with a dash right below a term are the rest of a sum, however many.
     """
+    if not _ANY_ITEM.search(text):
+        return text
     lines = text.split("\n")
     kinds = [_mark_of(line) for line in lines]
     held = [place for place, line in enumerate(lines) if line.strip()]
     several: set[int] = set()
     for one, other in pairwise(held):
-        if kinds[one] and kinds[one] == kinds[other] and (one in several or not _goes_on(lines, one, term)):
+        if kinds[one] and kinds[one] == kinds[other] and (one in several or not _goes_on(lines, one, is_term)):
             several |= {one, other}
     for place, kind in enumerate(kinds):
         if kind is None:
             continue
         bare = _ITEM.sub("", lines[place], count=1)
-        if place in several or kind not in "->1" or not term.match(plain(bare[:MAX_TERM])):
+        if place in several or kind not in "->1" or not is_term(plain(bare[:MAX_TERM])):
             lines[place] = bare
     return "\n".join(lines)
 
 
-def joined(text: str, term: re.Pattern[str]) -> str:
+def joined(text: str, is_term: Term) -> str:
     """The text with a sum, or a chain of equalities, that was broken before an operator on one line again."""
+    if "\n" not in text:
+        return text
     lines: list[str] = []
     for line in text.split("\n"):
-        if lines and _OPERATOR.match(line) and _goes_on([lines[-1], line], 1, term):
+        if lines and _OPERATOR.match(line) and _goes_on([lines[-1], line], 1, is_term):
             lines[-1] += " " + line.lstrip()
         else:
             lines.append(line)
     return "\n".join(lines)
 
 
-def _goes_on(lines: list[str], place: int, term: re.Pattern[str]) -> bool:
+def _goes_on(lines: list[str], place: int, is_term: Term) -> bool:
     """Whether a line may be the next term of a sum: the one right above is a term or ends in an equality."""
     above = lines[place - 1] if place else ""
-    return bool(term.match(above)) or ("=" in above and not above.rstrip().endswith(":"))
+    return bool(is_term(above)) or ("=" in above and not above.rstrip().endswith(":"))
 
 
 def _mark_of(line: str) -> str | None:
@@ -144,10 +152,10 @@ def _mark_of(line: str) -> str | None:
     return "-" if mark in "-−–—" else "1" if mark[0].isdigit() else mark[0]
 
 
-def last_lines(text: str, looking: re.Pattern[str], term: re.Pattern[str]) -> str:
+def last_lines(text: str, looking: re.Pattern[str], is_term: Term) -> str:
     """The last line in which the pattern is found, with the list items before it where it is an item of a list; "" for none."""
     marked = text.split("\n")
-    lines = unlisted(text, term).split("\n")
+    lines = unlisted(text, is_term).split("\n")
     last = next((place for place in range(len(lines) - 1, -1, -1) if looking.search(lines[place])), None)
     if last is None:
         return ""
@@ -166,6 +174,7 @@ def _opens(line: str, opening: str, closing: str) -> bool:
 MAX_TOKEN = 64
 MAX_TERM = 200
 _ITEM = re.compile(r"\A[ \t]*([-−–—*•·‣◦]|#{1,6}|>+|\(?\d{1,2}[.)])[ \t]+(?=\S)")
+_ANY_ITEM = re.compile(_ITEM.pattern.replace(r"\A", "^", 1), re.MULTILINE)
 _OPERATOR = re.compile(r"[ \t]*(?:[-+*/=−–](?!\*)|\\(?:cdot|times)\b)")
 _CONTROL_TOKEN = re.compile(
     r"(?:<\|[^<>|\s]{1,40}\|>|<｜[^<>｜]{1,40}｜>|</?s>|<(?:eos|bos|pad|unk)>|</?(?:end|start)_of_(?:turn|utterance|text|sentence|image|answer)>"

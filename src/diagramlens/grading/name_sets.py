@@ -57,7 +57,7 @@ def _names(predicted: str, gold: Collection[str]) -> set[str] | str:
     boxed = last_box(predicted)
     text = _NOT.sub(" not", predicted if boxed is None else boxed)
     looking = re.compile("|".join([_NAME_IN_PROSE.pattern, *(rf"\b{re.escape(_key(name))}\b" for name in gold)]))
-    text = _DECORATION.sub(" ", plain(unlisted(text, _NO_TERM)).replace("_{", "_").replace("_", ""))
+    text = _DECORATION.sub(" ", plain(unlisted(text, _NO_TERM.match)).replace("_{", "_").replace("_", ""))
     lines = _last_names(_key(single_blanks(text)).split("\n"), looking)
     if not lines:
         text = _key(single_blanks(text))

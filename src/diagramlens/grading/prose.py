@@ -12,12 +12,11 @@ Every step is a bounded number of passes over the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 
 from diagramlens.grading.claims import bounded, denied, explains, retracts, sentences
-from diagramlens.grading.final import MAX_CHARACTERS, box_of, joined, negates, unlisted
-from diagramlens.grading.tokens import ExpressionError, is_product_of
+from diagramlens.grading.final import MAX_CHARACTERS, Term, box_of, joined, negates, unlisted
+from diagramlens.grading.tokens import ExpressionError, begins_with_name, is_product_of
 
 MAX_LINE = 4_000
 MAX_READINGS = 16
@@ -63,6 +62,9 @@ _EXPLANATION = re.compile(
 _REMARK = re.compile(r"\\q?quad\s*\\(?:text|mathrm)\s?\{(?!\s*(?:or|and)\b)[^{}]{0,200}\}[\s.]*\Z")
 # Words joined without blanks: `op-amp`, `and/or`, `Thevenin-equivalent`; R1-R2 too, which the names tell apart.
 _COMPOUND = re.compile(r"(?<![\w\\}])[A-Za-z][A-Za-z0-9'’]*(?:[-/‐‑–][A-Za-z][A-Za-z0-9'’]*)+(?![\w(])")
+_NUMBER_FIRST = re.compile(
+    r"(?:[-+−({\[\s$`*]|\\(?:left|[bB]ig[lg]?|boxed|displaystyle|[(\[,;!]))*(?:\d|\.\d|\\[dtc]?frac)"
+)
 _BARE_NUMBER = re.compile(r"[\s*$`]*[-+−]?\d+(?:\.\d+)?[\s*$`.]*")
 _WORD = re.compile(r"[A-Za-z]\w*")
 # What a compound stands before where it is no difference: `an R1-C1 network`.
@@ -106,7 +108,7 @@ _THAT_IS = re.compile(r",?\s+(?:i\.e\.,?|that is,)\s+", re.IGNORECASE)
 _OR = re.compile(r"\sor\s|\\text\s*\{\s*or\s*\}|\\(?:lor|vee)\b")
 
 
-def final_statements(text: str, names: Sequence[str], *, at_one_frequency: bool = True) -> list[list[str]]:
+def final_statements(text: str, names: Sequence[str], *, at_one_frequency: bool = True) -> Iterator[list[str]]:
     """Readings of the answer, the first one that can be read counts; each is a list of statements offered side by side.
 
     With delimiters there is one reading. In plain prose there is one for each place of the last formula-like line where a formula may
@@ -117,33 +119,28 @@ def final_statements(text: str, names: Sequence[str], *, at_one_frequency: bool 
         raise ExpressionError(f"the answer has {len(text)} characters; at most {MAX_CHARACTERS} are read")
     if not text.strip():
         raise ExpressionError("the answer is empty")
-    text = unlisted(text, _term(tuple(names)))
+    text = unlisted(text, _term(names))
     box = box_of(text)
     if box is not None:
         before, content, behind = box
         _refuse_denied((sentences(before) or [""])[-1], behind)
         content = content.replace("$", " ")
-        return [_statements([f"-({content})" if negates(before, content) else content], names)]
+        yield _statements([f"-({content})" if negates(before, content) else content], names)
+        return
     if "\\boxed{" in text or "\\fbox{" in text:
         raise ExpressionError("\\boxed{ is never closed")
     lines = _Lines(names, at_one_frequency)
     spans = _spans(text)
-    if spans:
-        chosen, tail = _last_formula(text, spans, lines)
-        if chosen is not None:
-            return [_statements(chosen, names)]
-        return lines.readings(tail, _same_sentence(text[: len(text) - len(tail)]))
-    return lines.readings(text)
+    chosen, tail = _last_formula(text, spans, lines) if spans else (None, text)
+    if chosen is not None:
+        yield _statements(chosen, names)
+    else:
+        yield from lines.readings(tail, _same_sentence(text[: len(text) - len(tail)]))
 
 
-@lru_cache(maxsize=256)
-def _term(names: tuple[str, ...]) -> re.Pattern[str]:
-    """What a formula in these names may begin with, behind brackets and delimiters: a number, a fraction, a name."""
-    spelled = (rf"{re.escape(name[0])}_?\{{?{re.escape(name.replace('_', '')[1:])}\}}?" for name in names)
-    known = "|".join((*spelled, "[sjw]", r"\\?omega", "ω"))
-    return re.compile(
-        rf"(?:[-+−({{\[\s$`*]|\\(?:left|[bB]ig[lg]?|boxed|displaystyle|mathrm|text|[(\[,;!]))*(?:\d|\.\d|\\[dtc]?frac|(?:{known})(?![A-Za-z]|\(s\)\s*=))"
-    )
+def _term(names: Sequence[str]) -> Term:
+    """Whether a text begins as a formula in these names does, behind signs, brackets and delimiters: with a number, a fraction, a name."""
+    return lambda text: _NUMBER_FIRST.match(text) or begins_with_name(text, names)
 
 
 def _refuse_denied(before: str, behind: str) -> None:
@@ -224,7 +221,7 @@ def _statements(pieces: list[str], names: Sequence[str]) -> list[str]:
         explanation = _EXPLANATION.search(piece)
         if explanation and _FORMULA.search(piece[: explanation.start()]):
             piece = piece[: explanation.start()]
-        piece = _without_remark(_REMARK.sub("", unlisted(piece, _term(tuple(names)))), names)
+        piece = _without_remark(_REMARK.sub("", unlisted(piece, _term(names))), names)
         piece = _THAT_IS.sub(" = ", piece)
         piece = re.sub(r"\\(?:begin|end)\s*\{[a-z]+\*?\}|\\label\{[^{}]*\}|\\tag\{[^{}]*\}", " ", piece)
         piece = re.sub(r"\\\\(?:\[[^\]]*\])?\s*&?\s*=", " = ", piece).replace("&", " ")
@@ -260,15 +257,10 @@ class _Lines:
 
     def holds_formula(self, line: str) -> bool:
         """Whether there is an operator in a line, hyphens and slashes between words that are no names aside, or nothing but names."""
+        if _PLAIN_FORMULA.search(_COMPOUND.sub(self._without_compound, line)) or _BARE_NUMBER.fullmatch(line):
+            return True
         words = _WORD.findall(line)
-        alone = (
-            bool(words) and "," not in line and all(is_product_of(word, self.names) for word in words[:MAX_READINGS])
-        )
-        return (
-            alone
-            or bool(_BARE_NUMBER.fullmatch(line))
-            or bool(_PLAIN_FORMULA.search(_COMPOUND.sub(self._without_compound, line)))
-        )
+        return bool(words) and "," not in line and all(is_product_of(word, self.names) for word in words[:MAX_READINGS])
 
     def _without_compound(self, found: re.Match[str]) -> str:
         words = re.split(r"[-/‐‑–]", found[0])
@@ -281,44 +273,48 @@ class _Lines:
             return True
         return not self.at_one_frequency and bool(_AT_ONE_FREQUENCY.search(line))
 
-    def readings(self, text: str, before: str = "") -> list[list[str]]:
+    def readings(self, text: str, before: str = "") -> Iterator[list[str]]:
         """Readings: the whole, then the last formula-like line from each place where a formula may begin; `before` it: its sentence."""
-        whole = joined(text.strip(), _term(tuple(self.names)))
+        whole = joined(text.strip(), _term(self.names))
         lines = [line for line in sentences(whole) if line.strip(" *_#->`")]
         if not lines:
             raise ExpressionError("there is no expression")
-        looking = [line for line in lines if self.holds_formula(line)]
-        chosen = [line for line in looking if not self.is_aside(line)] or looking or lines
-        line = chosen[-1].strip()
-        behind = lines[len(lines) - lines[::-1].index(chosen[-1]) :]
-        if any(retracts(sentence) for sentence in behind):
-            raise ExpressionError("the answer takes its formula back")
-        before = before if chosen[-1] is lines[0] else ""
         alone = len(lines) == 1 and len(whole.splitlines()) == 1
+        if alone and self._claims(before + _label_of(whole)):
+            # Mostly the formula and nothing else: what follows is not looked for until this could not be read.
+            yield _statements([whole], self.names)
+        line, before = self._answering(lines, before)
         if len(line) > MAX_LINE and not alone:
             raise ExpressionError(f"the formula's line has more than {MAX_LINE} characters")
-        readings = [_statements([whole], self.names)] if alone and self._claims(before + _label_of(whole)) else []
         line = line[:MAX_LINE]
+        claimed = False
         for start in [0, *(found.end() for found in _LEADS_IN.finditer(line))][:MAX_READINGS]:
             rest = line[start:].strip()
-            said = before + line[:start] + _label_of(rest)
-            if rest and self._claims(said):
-                readings += self._trimmed(rest)
-        if not readings:
+            if rest and self._claims(before + line[:start] + _label_of(rest)):
+                claimed = True
+                yield from self._trimmed(rest)
+        if not claimed:
             raise ExpressionError("the answer denies or only bounds its formula")
-        return readings
+
+    def _answering(self, lines: Sequence[str], before: str) -> tuple[str, str]:
+        """The line that answers, and what stands before it in its sentence. Raises ExpressionError where it is taken back."""
+        looking = [line for line in lines if self.holds_formula(line)]
+        chosen = ([line for line in looking if not self.is_aside(line)] or looking or lines)[-1]
+        place = max(place for place, line in enumerate(lines) if line is chosen)
+        if any(retracts(sentence) for sentence in lines[place + 1 :]):
+            raise ExpressionError("the answer takes its formula back")
+        return chosen.strip(), before if place == 0 else ""
 
     def _claims(self, before: str) -> bool:
         """Whether words before a formula neither deny nor only bound it."""
         return not denied(before) and not bounded(before)
 
-    def _trimmed(self, rest: str) -> list[list[str]]:
+    def _trimmed(self, rest: str) -> Iterator[list[str]]:
         """A formula that begins here with all that follows, and without the words that trail off."""
-        readings = [_statements([rest], self.names)]
+        yield _statements([rest], self.names)
         for trail in (_TRAILS_OFF.search(rest), _TRAILING_WORDS.search(rest), _BEFORE_DENIED.search(rest)):
             if trail and rest[: trail.start()].strip() and self._may_trail(rest[trail.start() :]):
-                readings.append(_statements([rest[: trail.start()]], self.names))
-        return readings
+                yield _statements([rest[: trail.start()]], self.names)
 
     def _may_trail(self, tail: str) -> bool:
         """Whether words behind a formula leave it standing: a reason, a condition, a remark, and no other formula."""

@@ -59,7 +59,7 @@ def parse_quantity(text: str, unit: str | None = None) -> Quantity:
         # The last one counts, so the beginning need not be read; cut between words, not through a number.
         text = text[-MAX_READ:].partition(" ")[2]
     claim: Claim | None = None
-    for sentence in sentences(unlisted(_tidy(_boxed(text)), _TERM))[-MAX_SENTENCES:]:
+    for sentence in sentences(unlisted(_tidy(_boxed(text)), _TERM.match))[-MAX_SENTENCES:]:
         found = claim_of(sentence, unit)
         if found is not None:
             claim = found if claim is None else claim.followed_by(found, unit)

@@ -23,7 +23,7 @@ from diagramlens.grading.numerals import without_groups
 from diagramlens.grading.prose import MAX_LINE
 from diagramlens.grading.quantities import PI
 from diagramlens.grading.rational import Expression, Relation, compare
-from diagramlens.grading.tokens import ExpressionError, plain, short
+from diagramlens.grading.tokens import ExpressionError, begins_with_name, plain, short
 from diagramlens.grading.verdict import Verdict
 
 MAX_ROOTS = 32
@@ -221,8 +221,7 @@ def _answering(text: str, names: Sequence[str], beside: str) -> str:
     labelled = [line for line in kept if _ONE_OF_THEM.match(line)]
     if len(labelled) > 1 and labelled == kept[-len(labelled) :]:
         return "\n".join(labelled)
-    term = re.compile("|".join([_TERM.pattern, *(rf"[-+({{\\[\s$]*{re.escape(name)}" for name in names)]))
-    lines = last_lines("\n".join(kept), looking, term)
+    lines = last_lines("\n".join(kept), looking, lambda text: _TERM.match(text) or begins_with_name(text, names))
     if "\n" in lines:
         return lines
     said = sentences(lines)

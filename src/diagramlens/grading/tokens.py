@@ -221,6 +221,18 @@ def is_product_of(word: str, names: Sequence[str]) -> bool:
         return False
 
 
+def begins_with_name(text: str, names: Sequence[str]) -> bool:
+    """Whether a text begins with a name, behind signs, brackets and delimiters, that is not the label `s =` or `H(s) =` of an equality."""
+    found = _FIRST_WORD.match(text)
+    return found is not None and is_product_of(found[1], names)
+
+
+_FIRST_WORD = re.compile(
+    r"(?:[-+−({\[\s$`*]|\\(?:left|[bB]ig[lg]?|boxed|displaystyle|mathrm|text|[(\[,;!]))*"
+    r"(\\?[A-Za-z](?:[A-Za-z0-9]|_(?:\{\s?[A-Za-z0-9,]+\s?\}|[A-Za-z0-9]))*)(?!\s?\(s\)\s?=|(?<=s)\s?=)"
+)
+
+
 def _symbols_in(text: str, start: int, end: int, language: _Language) -> list[Token]:
     """The names that a word is made of, each the longest that fits: `sR_1C_1` is s, R1 and C1.
 
