@@ -48,22 +48,24 @@ print(json.dumps(results))
 
 # Repeated up to the 20,000 characters that are read at most: what a careless pattern or parser would take long over.
 SEEDS = (
-    *("(", "{", "\\boxed{", "\\frac{", "$", "`"),
-    *("R1+", "R1*", "R1||", "R1=", "9**", "(R1^64)", "1.", "1,", "1 ", "1e9", "j", "s_", "V_a(s)"),
-    *(" ", "\n", "\t", "- ", "1. ", "a ", "A ", "A or ", "(A)", "R1,", "R1 and ", "not ", "non-", "-1 ± ", "\\text{", "Answer: "),
-    *("<think>", "Ω", "kΩ ", "rad/", "sqrt(", "𝟙", "\u202e", "R\u0301", "E1 a b opamp", "W a b\n", "sum S1 +R\n", "| ", "..", "^", "_{"),
+    *("$", "`", "(R1)"),
+    *("R1+", "R1*", "R1||", "R1=", "9*", "(R1^64)", "1.", "1,", "1 ", "1e9", "j", "s_", "V_a(s)"),
+    *(" ", "\n", "\t", "- ", "1. ", "a ", "A ", "A or ", "(A)", "R1,", "R1 and ", "not ", "non-", "-1 ± ", "\\text{a}", "Answer: "),
+    *("<think>", "Ω", "kΩ ", "rad/", "sqrt(", "𝟙", "\u202e", "R\u0301", "E1 a b opamp", "W a b\n", "sum S1 +R\n", "| ", "..", "^"),
 )  # fmt: skip
 HOSTILE = {
     "a megabyte of sums": "R1+" * 350_000,
-    "a megabyte of parentheses": "(" * 1_000_000,
     "a megabyte of spaces": " " * 1_000_000,
-    "a tower of powers": "9**9**9**9",
-    "a tower in parentheses": "5^(5^(5^(5^5)))",
-    "powers of powers": "((((R1^64)^64)^64)^64)",
-    "an enormous exponent": "R1^999999999",
-    "an enormous number": "1e999999999",
-    "code": "__import__('os').system('true')",
-    "code in a comprehension": "[x for x in ().__class__.__bases__[0].__subclasses__()]",
+    "a power of a power": "2**3**2",
+    "a power in parentheses": "2^(3^2)",
+    "powers of powers": "((R1^64)^64)^64",
+    "an exponent just too large": "R1^65",
+    "a number just too large": "1e41",
+    "a call": "open(R1)",
+    "a comprehension": "[part for part in R1]",
+    **{
+        f"{seed!r} nested just too deep": seed * 65 + "x" for seed in ("(", "{", "\\boxed{", "\\frac{", "\\text{", "_{")
+    },
     **{f"{seed!r} repeated": (seed * (20_000 // len(seed)))[:19_990] + "x" for seed in SEEDS},
 }
 

@@ -92,7 +92,7 @@ def test_no_diagram_scores_nothing(nothing: str):
         + "\nout Y S0",
         "in R\nblock G R ((((9**12)**12)**12)**12)**12\nout Y G",
         "in R\nblock G R " + "(" * 300 + "\nout Y G",
-        "in R\nblock G R __import__('os').system('true')\nout Y G",
+        "in R\nblock G R open(s)\nout Y G",
     ],
 )
 def test_hostile_text_is_refused_at_once(hostile: str):

@@ -96,19 +96,18 @@ def test_any_unicode_gets_a_verdict_without_names_too(text):
 
 
 HOSTILE = {
-    "a megabyte": ("R1+" * 350_000, "characters"),
-    "a tower of powers": ("9**9**9**9", "power of a power"),
-    "a hundred thousand parentheses": ("(" * 100_000, "characters"),
-    "parentheses within the size allowed": ("(" * 3_000, "nested"),
+    "a text just too long": ("R1+" * 6_667, "characters"),
+    "a tower of powers": ("2**3**2", "power of a power"),
+    "parentheses just too deep": ("(" * 65 + "R1" + ")" * 65, "nested"),
     "too many tokens": ("R1+" * 6_000 + "R1", "tokens"),
-    "code": ("__import__('os').system('true')", "__import"),
-    "an enormous degree": ("(((R1^64)^64)^64)", "degree"),
-    "an enormous coefficient": ("(((9^64)^64)^64)", "coefficients"),
-    "an enormous exponent of ten": ("1e99999999", "too large"),
+    "a call": ("open(R1)", "'open'"),
+    "a degree just too high": ("((R1^64)^64)^25", "degree"),
+    "a coefficient too large": ("(9^64)^4", "coefficients"),
+    "an exponent of ten just too large": ("1e41", "too large"),
     "an exponent that is a name": ("R1^R2", "integer"),
-    "a long chain": ("R1=" * 5_000 + "R1", "chain"),
-    "boxes never closed": ("\\boxed{" * 2_500, "never closed"),
-    "openers never closed": ("\\[" * 9_000, "no meaning"),
+    "a long chain": ("R1=" * 32 + "R1", "chain"),
+    "boxes never closed": ("\\boxed{" * 65, "never closed"),
+    "openers never closed": ("\\[" * 65, "no meaning"),
 }
 
 

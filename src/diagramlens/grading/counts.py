@@ -23,8 +23,9 @@ NUMBER_WORDS = (
 )
 # fmt: on
 _WORDS = {word: number for number, word in enumerate(NUMBER_WORDS)} | {"no": 0, "none": 0}
-# Digits that belong to a name (R3, V_2, x10) are no count; a decimal is one number, not two.
-_NUMBER = re.compile(r"(?<![\w.{])(?<!\w\[)[-+−]?[0-9]+(?:[.,][0-9]+)*(?!\w)")
+# Digits that belong to a name (R3, V_2, x10) or to a formula (s+1, s**2) are no count; a decimal is one number, not two.
+_NUMBER = re.compile(r"(?<![\w.{])(?<!\w\[)(?<![\w)][-+*/^])[-+−]?[0-9]+(?:[.,][0-9]+)*(?!\w|\s?[/^]\s?[\w(])")
+_POWER = re.compile(r"(?<=[\w)\]])\*\*(?=[\d(])")
 _WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
 _EITHER = re.compile(rf"{_NUMBER.pattern}|{_WORD.pattern}", re.IGNORECASE)
 _TERM = re.compile(rf"[-+$*({{\s]*(?:{_NUMBER.pattern}|{_WORD.pattern})", re.IGNORECASE)
@@ -45,7 +46,7 @@ _STATES = re.compile(
 )
 # In brackets behind the number, and not another number that is offered or says it is none.
 _REMARK = re.compile(
-    r"\((?![^()]{0,200}\b(?:or|not|maybe|perhaps|possibly|wrong|incorrect|at (?:most|least))\b)[^()\d]{0,200}[A-Za-z][^()]{0,200}\)"
+    r"(?<=\s)\((?![^()]{0,200}\b(?:or|not|maybe|perhaps|possibly|wrong|incorrect|at (?:most|least))\b)[^()\d]{0,200}[A-Za-z][^()]{0,200}\)"
 )
 # What is counted, with nothing behind it that would count anew: `1 resistor pair` is two of them, `2 resistors in each loop` who knows.
 _COUNTED = re.compile(
@@ -72,6 +73,7 @@ def compare_count(gold: int, predicted: str, what: str | None = None) -> Verdict
         return Verdict(
             False, f"not readable: two numbers are stated in {short(predicted)!r}, and nothing says which is the answer"
         )
+    line = _POWER.sub("^", line)
     line = re.sub(r"[*$`~]|\\[()\[\]]|\\(?:text|mathrm)\s?\{", " ", line).rpartition("=")[2]
     line = _claimed(plain_numbers(line))
     numbers = _numbers_before(what, line) if what else set()

@@ -20,6 +20,7 @@ from diagramlens.grading.tokens import ExpressionError, begins_with_name, is_pro
 
 MAX_LINE = 4_000
 MAX_READINGS = 16
+MAX_SENTENCES = 200
 MAX_CHOICES = 8
 
 _DELIMITERS = {
@@ -276,10 +277,10 @@ class _Lines:
     def readings(self, text: str, before: str = "") -> Iterator[list[str]]:
         """Readings: the whole, then the last formula-like line from each place where a formula may begin; `before` it: its sentence."""
         whole = joined(text.strip(), _term(self.names))
-        lines = [line for line in sentences(whole) if line.strip(" *_#->`")]
+        lines = [line for line in sentences(whole) if line.strip(" *_#->`")][-MAX_SENTENCES:]
         if not lines:
             raise ExpressionError("there is no expression")
-        alone = len(lines) == 1 and len(whole.splitlines()) == 1
+        alone = len(lines) == 1 and "\n" not in whole
         if alone and self._claims(before + _label_of(whole)):
             # Mostly the formula and nothing else: what follows is not looked for until this could not be read.
             yield _statements([whole], self.names)
