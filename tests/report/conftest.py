@@ -15,7 +15,7 @@ from diagramlens.evaluation.scoring import score
 from diagramlens.records import Diagram, Prediction, Question, write_table
 from diagramlens.runtime import write_metrics
 
-HOSTILE = "<script>alert('<b>R1</b>')</script>\x1b[31m\u202e $\\frac{1}{0}$ {{ 7*7 }} \" onerror=alert(1) ' & </pre>"
+HOSTILE = "<marquee>R2 '<b>R1</b>'</marquee>\x1b[31m\u202e $\\frac{1}{0}$ {{ 7*7 }} \" onerror=R1 ' & </pre>"
 TRUTHS = {
     "divider": "V1 e a 10; up\nR1 a b 2k; right\nR2 b f 3k; down\nW e f; right\nW f 0; down, ground",
     "loop": "V1 e a 5; up\nR1 a b 1k; right\nR2 b f 4k; down\nR3 e f 5k; right\nW f 0; down, ground",

@@ -244,7 +244,7 @@ def test_functions_of_s_that_are_no_blocks_are_set_aside(answer: str, why: str, 
 
 @pytest.mark.parametrize(
     "answer",
-    ["The gain is high", "G1 G2", "G1(1 + G2)", r"\frac{G_1}{G_2}", "G1/", "2**(3**(3**9))", "__import__('os')"],
+    ["The gain is high", "G1 G2", "G1(1 + G2)", r"\frac{G_1}{G_2}", "G1/", "2**(3**2)", "open(R1)"],
 )
 def test_without_a_netlist_an_answer_that_is_no_bare_formula_is_set_aside(tmp_path: Path, answer: str) -> None:
     add_item(tmp_path, "Analysis/synthetic/level0/q1")

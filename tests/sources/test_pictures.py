@@ -214,7 +214,7 @@ def png_claiming(width: int, height: int) -> bytes:
     )
 
 
-@pytest.mark.parametrize("side", [10_000, 15_000, 60_000])
+@pytest.mark.parametrize("side", [6_400, 10_000])
 def test_a_decompression_bomb_is_refused_by_its_claimed_size(side: int) -> None:
     with pytest.raises(PictureError) as caught:
         decode_picture(png_claiming(side, side))
