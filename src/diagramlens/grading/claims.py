@@ -14,7 +14,7 @@ import re
 
 _NOT = (
     r"(?:\bnot\b|n['’]t\b|\b(?:cannot|never|neither|nor|no longer|rather than|instead of|other than|except|unlike"
-    r"|anything but|far from)\b)"
+    r"|anything but|none of|far from)\b)"
 )
 # Verbs and signs that assert anew what stands behind them. `be` and `equal to` are what is denied in `cannot be`, `is not equal to`.
 _ASSERTS = (
@@ -39,7 +39,7 @@ _DENIED_BEHIND = re.compile(
 _COMPARISON = r"(?:[<>≤≥≪≫≲≳≶≷⩽⩾]=?|\\(?:lt|gt|leq?|geq?|leqslant|geqslant|ll|gg|lesssim|gtrsim)\b)"
 _BOUNDED = re.compile(
     rf"(?:(?<![-=]){_COMPARISON}\s*(?:=\s*)?|\b(?:(?:less|more|greater|smaller|larger|lower|higher|bigger|fewer|other)(?:\s+or\s+equal)?\s+(?:than|to)"
-    r"|at\s+(?:the\s+)?(?:most|least|worst|best)|up\s+to|below|above|under|over|beyond|exceed(?:s|ing)?|between|within|(?:max|min)(?:imum|imally)?(?:\s+of)?"
+    r"|at\s+(?:the\s+)?(?:most|least|worst|best)|up\s+to|below|above|under|over|beyond|exceed(?:s|ing)?|between|within|(?:max|min)(?:imum|imally)?\.?(?:\s+of)?"
     r"|no\s+(?:more|less|fewer)\s+than|as\s+(?:low|high|much|many|little|few)\s+as|almost|nearly|upwards of|close to|in the order of)"
     r"(?:\s+(?:a|an|the|some|about|or equal to|of))*)[\s({\[$`*\\]*\Z",
     re.IGNORECASE,
@@ -76,7 +76,7 @@ _GIVEN = re.compile(
 )
 # Where one sentence ends and another may begin; a point within a number or behind an abbreviation ends none.
 _SENTENCE = re.compile(
-    r"(?<=[^\s.][.!?])(?<!\bi\.e\.)(?<!\be\.g\.)(?<!approx\.)(?<!\bca\.)(?<!resp\.)(?<!\bFig\.)(?<!\bEq\.)(?<!\bvs\.)(?<!\bcf\.)[*_`$)\]]{0,3}\s+(?=[^\s=])|\n+"
+    r"(?<=[^\s.][.!?])(?<!\bi\.e\.)(?<!\be\.g\.)(?<!approx\.)(?<!\bca\.)(?<!resp\.)(?<!\bFig\.)(?<!\bEq\.)(?<!\bvs\.)(?<!\bcf\.)(?<!\bmax\.)(?<!\bmin\.)[*_`$)\]]{0,3}\s+(?=[^\s=])|\n+"
 )
 
 

@@ -31,9 +31,10 @@ _BLOCKS = (("$$", "$$"), ("\\[", "\\]"), ("```", "```"), ("\\begin{", "\\end{"))
 def final_answer(text: str, *, many_lines: bool = False) -> str:
     r"""The part of an answer that counts: what follows the last line `Answer:`, else the whole text.
 
-    Control tokens at its end (`</s>`, `<|im_end|>`) are no part of it. What stands up to the last `</think>` was thought, not answered.
-    Behind the marker counts the rest of its line, with the lines that continue it and the block of mathematics or code that it opens; with
-    `many_lines` (a netlist), everything. A text of more than 20,000 characters is returned as it is, for the graders to refuse.
+    What stands between `<answer>` and `</answer>` is the whole answer. Control tokens at its end (`</s>`, `<|im_end|>`) are no part of it.
+    What stands up to the last `</think>` was thought, not answered. Behind the marker counts the rest of its line, with the lines that
+    continue it and the block of mathematics or code that it opens; with `many_lines` (a netlist), everything. A text of more than 20,000
+    characters is returned as it is, for the graders to refuse.
 
     >>> final_answer("V1 is 10 V.\nAnswer: 4 V\nI hope this helps")
     '4 V'
@@ -42,6 +43,8 @@ def final_answer(text: str, *, many_lines: bool = False) -> str:
         return text
     text = without_control_tokens(text)
     text = text[text.rfind("</think>") + len("</think>") :] if "</think>" in text else text
+    if "</answer>" in text:
+        text = text[: text.rindex("</answer>")].rpartition("<answer>")[2]
     markers = list(_MARKER.finditer(text))
     if not markers:
         return text

@@ -16,7 +16,7 @@ _GROUPED = re.compile(
 _GROUPED_BY_POINTS = re.compile(
     r"(?<![\w.,])[1-9]\d{0,2}(?:\.\d{3})+(?=,\d+(?![\d,]|\.\d))|(?<![\w.,])[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\d.]|,\d)"
 )
-_DECIMAL = re.compile(r"(?<![\w.,}])(\d+)(?:,|\{,\})(\d+)(?![\d,]|\.\d|\{,\}\d)")
+_DECIMAL = re.compile(r"(?<![\w.,}])(\d+)(?:,|\{,\})(\d+)(?!\d|,\d|\.\d|\{,\}\d)")
 _SEPARATORS = re.compile(r"[ ,.'’{}]")
 
 

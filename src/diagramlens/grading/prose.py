@@ -38,7 +38,7 @@ _DELIMITERS = {
 _OPENING = re.compile("|".join(re.escape(opening) for opening in sorted(_DELIMITERS, key=len, reverse=True)))
 _FORMULA = re.compile(r"[=+*/^|]|\\[dtc]?frac|\\over\b|\\parallel|\\approx|[≈∥·⋅×]|^\s*[-−]|^[\s\d.]+$")
 _PLAIN_FORMULA = re.compile(
-    r"[=≈^]|\|\||[\w)\]}]\s?[*/+·×∥−-]\s?[\w(\[{\\]|[\w)\]}] [-+] [\w(\[{\\]|\\[dtc]?frac|\\(?:over|cdot|times|parallel)\b"
+    r"[=≈^]|\|\||[\w)\]}]\s?(?:\*\*|[*/+·×∥−-])\s?[\w(\[{\\]|[\w)\]}] [-+] [\w(\[{\\]|\\[dtc]?frac|\\(?:over|cdot|times|parallel)\b"
 )
 _EXPLAINS = re.compile(r"[\s,.;]*\(?\b(?:where|with|for|assuming|since|because|using|given)\b", re.IGNORECASE)
 _BETWEEN_CHOICES = re.compile(r"[\s,;.*]*(?:or|and|or else|alternatively|either)[\s,:*]*", re.IGNORECASE)

@@ -43,6 +43,9 @@ _MARKUP = re.compile(
     r"[$`~]|(?<![\d)])\*\*|\*\*(?![\d(+-])|\\[()\[\]]|\\(?:text|mathrm|mathsf|rm|unit|si|SI|qty|num|boxed|fbox|left|right|quad|qquad)\b|(?<=[A-Za-z0-9Ω}])\*+(?=[\s.,]|\Z)"
 )
 _COMMAND = re.compile(r"\\[dt]?(?:frac|times|cdot|left|right)\b|[eE](?=[-+]?\d)")
+_MATHEMATICA = re.compile(r"Quantity\[\s*([^,\[\]]{1,40}),\s*\"?([A-Za-z]{1,40})\"?\s*\]")
+# `5.5 V_{DC}`: what kind of volts.
+_SUBSCRIPT = re.compile(r"(?<=[VA])_\{?(?:DC|RMS|dc|rms)\}?(?![A-Za-z0-9])")
 _SIGN_WORD = re.compile(r"\b(?:minus|negative)\s+(?=[\d.]|\\[dt]?frac)", re.IGNORECASE)
 _TERM = re.compile(r"[-+({\\[\s$]*(?:\d|\.\d|\\[dt]?frac)")
 
@@ -88,6 +91,7 @@ def _boxed(text: str) -> str:
 def _tidy(text: str) -> str:
     text = with_symbols(text.replace("\\pm", "±").replace("+/-", "±"))
     text = text.replace("\\[", " ").replace("\\]", " ").replace("\\(", " ").replace("\\)", " ")
+    text = _MATHEMATICA.sub(r"\1 \2", _SUBSCRIPT.sub("", text))
     text = plain_numbers(_SIGN_WORD.sub("-", plain(text)))
     return re.sub(r"[ \t]+", " ", with_angular(_MARKUP.sub("", text)))
 

@@ -136,6 +136,8 @@ class _Reading:
                 self._say_again(value, keep=True)
         elif "=" in between:
             self._equate(value, between)
+        elif value.unit == "%" and not comparable(claim, value) and behind.startswith(" of"):
+            pass
         elif _SAME_AGAIN.fullmatch(between) or _CHOICE.fullmatch(between):
             self._say_again(value)
         elif not _PLACE.search(between):
