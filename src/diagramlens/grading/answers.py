@@ -6,10 +6,11 @@ An answer may think aloud first: only what follows its last line `Answer:` is gr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diagramlens.grading.blocks import compare_blocks
 from diagramlens.grading.choices import compare_choice
+from diagramlens.grading.claims import MAX_LOOK, retracts, sentences
 from diagramlens.grading.counts import compare_count
 from diagramlens.grading.expressions import same_expression
 from diagramlens.grading.final import final_answer
@@ -44,6 +45,9 @@ def grade(kind: str, gold: Gold, answer: str, predicted: str) -> Graded:
     if grader is None:
         raise GradingError(f"no grader for questions of the kind {kind!r}; known are {', '.join(GRADERS)}")
     wanted, given = (final_answer(text, many_lines=kind == "netlist") for text in (answer, predicted))
+    said = sentences(given[-MAX_LOOK:])
+    if kind != "netlist" and len(said) > 1 and retracts(said[-1]):
+        return replace(grader(gold, wanted, ""), correct=False, reason="not readable: the answer takes itself back")
     return grader(gold, wanted, given)
 
 

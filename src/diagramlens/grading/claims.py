@@ -81,11 +81,12 @@ _SENTENCE = re.compile(
 
 
 _RETRACTS = re.compile(
-    r"[\s*_]*(?:(?:but|no|wait|hmm|actually|however)\b[\s,:]*)*(?:(?:this|that|it|which|the above|my answer)"
-    r"\s+(?:is|was|seems|looks|must be|would be|can)(?:\s+\w+)?"
-    r"\s*(?:not|n['’]t|wrong|incorrect|false|impossible|a mistake)\b|(?:this|that|it)\s+(?:isn|wasn|can)['’]t\b|wrong\b|incorrect\b|no[.,!]"
-    r"|not (?:right|correct|true)"
-    r"|i (?:was|am) (?:wrong|mistaken)|i made an? (?:mistake|error))",
+    r"[\s*_]*(?:(?:but|no|wait|hmm|actually|however)\b[\s,:]*)*"
+    r"(?:(?:(?:this|that|it|which|the above|my answer)\s+(?:is|was|seems|looks|must be|would be|can|cannot)"
+    r"(?:n['’]t)?(?:\s+be)?\s+)?(?:\w+\s+)?"
+    r"(?:not\s+(?:right|correct|true|it|the answer)|wrong|incorrect|false|impossible|a mistake)"
+    r"|(?:this|that|it)\s+(?:isn|wasn|can)['’]t\s+(?:be\s+)?(?:right|correct|true|it|the answer)"
+    r"|i\s+(?:was|am)\s+(?:wrong|mistaken)|i\s+made\s+an?\s+(?:mistake|error)|no|wait)[\s.!*_]*",
     re.IGNORECASE,
 )
 MAX_LOOK = 300
@@ -137,4 +138,4 @@ def given(sentence: str) -> bool:
 
 def retracts(sentence: str) -> bool:
     """Whether a sentence without a value takes back the one before it: `That is wrong.`, `No, wait.`"""
-    return bool(_RETRACTS.match(sentence))
+    return bool(_RETRACTS.fullmatch(sentence[:MAX_LOOK]))

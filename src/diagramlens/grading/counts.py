@@ -36,6 +36,7 @@ _REASON = re.compile(
     r"(?<=[\s,;])(?:because|since|as|where|while|whereas|given|due to|namely|note)\b|:\s(?=[a-z])|\s[-–—]{1,3}\s",
     re.IGNORECASE,
 )
+_NOUN = re.compile(r"[ \w-]{1,40}?(?=\s+(?:or|and|at|is|are|can|cannot|could|would|must|isn|aren)\b)")
 _NO = re.compile(r"\bno\s+\Z", re.IGNORECASE)
 _BARE = re.compile(
     rf"\W*(?:[A-Za-z]\w{{0,3}}\s*=)?(?:\W|\\(?:text|mathrm))*(?:{_NUMBER.pattern}|{_WORD.pattern})\W*", re.IGNORECASE
@@ -103,9 +104,7 @@ def compare_count(gold: int, predicted: str, what: str | None = None) -> Verdict
 
 def _behind(number: re.Match[str], line: str) -> str:
     """What stands behind a number and the kind of part that it counts."""
-    counted = re.compile(r"[ \w-]{1,40}?(?=\s+(?:or|and|at|is|are|can|cannot|could|would|must|isn|aren)\b)").match(
-        line, number.end()
-    )
+    counted = _NOUN.match(line, number.end())
     return line[counted.end() if counted else number.end() :]
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 
+from diagramlens.grading.claims import bounded, denied, sentences
 from diagramlens.grading.tokens import plain
 
 MAX_CHARACTERS = 20_000
@@ -87,11 +88,19 @@ def box_of(text: str) -> tuple[str, str, str] | None:
 
 
 def last_box(text: str) -> str | None:
-    r"""What the last `\boxed{…}` holds, with a minus before it where one stands there; None where there is none or it is never closed."""
+    r"""What the last `\boxed{…}` holds, None where there is none or it is never closed.
+
+    The words around it that decide are kept before it: a minus that is its sign, a denial (`it is not \boxed{3}`), a bound.
+    """
     box = box_of(text)
     if box is None:
         return None
-    before, content, _ = box
+    before, content, behind = box
+    sentence = (sentences(before) or [""])[-1]
+    if denied(sentence, behind):
+        return f"not {content}"
+    if bounded(sentence, behind):
+        return f"at most {content}"
     return f"-({content})" if negates(before, content) else content
 
 

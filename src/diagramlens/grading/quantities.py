@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from diagramlens.grading.claims import denied, retracts, sentences
+from diagramlens.grading.claims import bounded, denied, retracts, sentences
 from diagramlens.grading.final import MAX_CHARACTERS, box_of, negates, unlisted
 from diagramlens.grading.numerals import plain_numbers
 from diagramlens.grading.quantity import CONVERTED, PI, TOLERANCE, Quantity, QuantityError, within
@@ -81,8 +81,9 @@ def _boxed(text: str) -> str:
     if box is None:
         return text
     before, content, behind = box
-    if denied(sentences(before)[-1] if sentences(before) else ""):
-        raise QuantityError("what is in the box is denied")
+    sentence = (sentences(before) or [""])[-1]
+    if denied(sentence, behind) or bounded(sentence, behind):
+        raise QuantityError("what is in the box is denied, or only a bound")
     if not re.search(r"[A-Za-zΩ%]", _COMMAND.sub("", content)):
         content += (re.match(r"[^.;:(\n]{0,40}", behind) or [""])[0]
     return f"-({content})" if negates(before, content) else content

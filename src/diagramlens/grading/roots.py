@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 
-from diagramlens.grading.claims import bounded, denied, explains, retracts, sentences
+from diagramlens.grading.claims import bounded, denied, explains, sentences
 from diagramlens.grading.constants import Complex, exact_value
 from diagramlens.grading.expressions import read_formula
 from diagramlens.grading.final import MAX_CHARACTERS, last_box, last_lines, single_blanks
@@ -207,7 +207,7 @@ def _once_more(root: Expression, other: Expression) -> bool:
 
 
 def _answering(text: str, names: Sequence[str], beside: str) -> str:
-    """The box, the list or the sentence of an answer that gives its roots. Raises ExpressionError where it is taken back."""
+    """The box, the list or the sentence of an answer that gives its roots."""
     boxed = last_box(text)
     lines = text if boxed is None else boxed
     if "\\begin" in lines:
@@ -226,8 +226,6 @@ def _answering(text: str, names: Sequence[str], beside: str) -> str:
         return lines
     said = sentences(lines)
     giving = [place for place, sentence in enumerate(said) if looking.search(sentence) and not explains(sentence)]
-    if giving and any(retracts(sentence) for sentence in said[giving[-1] + 1 :]):
-        raise ExpressionError("the answer takes its roots back")
     return _REASON.sub("", said[giving[-1]] if giving else lines)
 
 
