@@ -1,14 +1,13 @@
 """Train the adapter: the phases of the selected recipe over the selected model, on the training split."""
 
 import json
-import shutil
 from pathlib import Path
 
 import own_src  # noqa: F401 - before diagramlens
 
 from diagramlens.declared import StageParams
 from diagramlens.params import Runtime
-from diagramlens.runtime import checkpoint_folder, fingerprint, stage, write_metrics
+from diagramlens.runtime import stage, write_metrics
 from diagramlens.training.launching import Files, is_worker, launch, one_gpu_in_view, worker, worker_cores
 
 INPUTS = ("data/diagrams", "data/split/train.parquet", "data/split/validation.parquet")
@@ -32,13 +31,12 @@ def main() -> None:
             run.out("models/adapter"),
             run.file("metrics/train.json"),
             run.file("metrics/train_curves.csv"),
-            checkpoint_folder(fingerprint(run.params, depends, CODE)),
+            run.kept(depends, CODE),
         )
         if run.runtime.launcher == "none":
             train(run.params, run.runtime, files)
         else:
             launch(run.params, run.runtime, run.workers, "stages/train.py", files)
-        shutil.rmtree(files.checkpoints)
         loss = json.loads(files.metrics.read_text(encoding="utf-8"))["best_validation_loss"]
         best = f"best {run.params.train.best_by} (validation loss {loss:.4f})"
         run.say(f"models/adapter holds the weights of the {best}; dvc repro goes on to merge them")

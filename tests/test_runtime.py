@@ -19,13 +19,10 @@ from typing import Literal
 import pytest
 from dvc.repo import Repo
 
-from diagramlens.params import load_params, read_yaml
+from diagramlens.params import load_params
 from diagramlens.records import DiagramLensError
 from diagramlens.runtime import (
-    Lock,
-    LockedError,
     explanation,
-    fingerprint,
     hidden_sibling,
     pool,
     replaced,
@@ -222,6 +219,40 @@ def test_a_stage_dies_with_dvc_however_dvc_dies(workspace: Path) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stage_that_puts_its_outputs_in_place_is_not_stopped_any_more(
+    workspace: Path, number: signal.Signals
+) -> None:
+    (workspace / "models/merged").mkdir(parents=True)
+    (workspace / "models/merged/weights").write_text("old")
+    # The signal comes after the old output has been moved away, and before the new one takes its place.
+    between = f"""
+from diagramlens import runtime
+def moved(path, target, rename=Path.rename):
+    rename(path, target)
+    os.kill(os.getpid(), {int(number)})
+runtime.Path.rename = moved"""
+    code, out, err = finish(start(workspace, between))
+    assert (code, out, err) == (0, "stage merge: done\n", "")
+    assert files(workspace) == ["metrics/merge.json", "models/merged/weights"]
+    assert (workspace / "models/merged/weights").read_text() == "new"
+
+
+def test_a_stage_killed_while_it_puts_its_outputs_in_place_leaves_whole_ones_alone(workspace: Path) -> None:
+    (workspace / "models/merged").mkdir(parents=True)
+    (workspace / "models/merged/weights").write_text("old")
+    killed = """
+from diagramlens import runtime
+def moved(path, target, rename=Path.rename):
+    rename(path, target)
+    os.kill(os.getpid(), 9)
+runtime.Path.rename = moved"""
+    assert finish(start(workspace, killed))[0] == -signal.SIGKILL
+    assert [path for path in files(workspace) if "/." not in path] == []
+    assert finish(start(workspace, ""))[0] == 0
+    assert files(workspace) == ["metrics/merge.json", "models/merged/weights"]
+
+
 def test_an_output_that_dvc_does_not_know_is_refused(workspace: Path) -> None:
     code, _, err = finish(start(workspace, "run.out('models/other')"))
     assert code == 1
@@ -287,68 +318,6 @@ def test_metrics_are_written_in_one_way_only(tmp_path: Path) -> None:
 def test_a_metric_that_is_no_number_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"metrics\.json: base: loss is nan"):
         write_metrics(tmp_path / "metrics.json", {"base": {"loss": float("nan")}})
-
-
-def test_a_lock_is_free_again_after_its_release(tmp_path: Path) -> None:
-    one, two = Lock(tmp_path / "lock"), Lock(tmp_path / "lock")
-    one.acquire("training")
-    with pytest.raises(LockedError, match=f"training: already running, as process {os.getpid()}"):
-        two.acquire("training", patience=0)
-    one.release()
-    two.acquire("training")
-    two.release()
-
-
-def test_checkpoints_go_to_the_parent_repository_and_are_one_processs_alone(tmp_path: Path) -> None:
-    code = "from diagramlens.runtime import checkpoint_folder; print(checkpoint_folder('abc')); import sys; sys.stdout.flush(); input()"
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "DVC_ROOT": str(tmp_path)}
-
-    def run() -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-c", code],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    first = run()
-    assert first.stdout is not None
-    assert first.stdout.readline().strip() == str(tmp_path / "checkpoints/abc")
-    _, err = run().communicate("\n", timeout=60)
-    assert f"checkpoints/abc: already running, as process {first.pid}" in err
-    first.communicate("\n", timeout=60)
-
-
-def test_a_fingerprint_follows_parameters_inputs_and_code_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "code/__pycache__").mkdir(parents=True)
-    (tmp_path / "code/a.py").write_text("1")
-    (tmp_path / "data").write_text("2")
-    content = read_yaml(ROOT / "params.yaml")
-
-    def of(r: int) -> str:
-        from diagramlens.declared import declared_params
-        from diagramlens.params import parse_params
-
-        changed = content | {"lora": content["lora"] | {"r": r}}
-        return fingerprint(
-            declared_params("train", {"lora": changed["lora"]}, changed, parse_params(changed)), ["data"], ["code"]
-        )
-
-    before = of(8)
-    (tmp_path / "code/__pycache__/a.pyc").write_text("x")
-    assert of(8) == before
-    assert of(16) != before
-    for path in ("data", "code/a.py"):
-        (tmp_path / path).write_text("changed")
-        assert of(8) != before
-        before = of(8)
-    (tmp_path / "code/a.py").rename(tmp_path / "code/b.py")
-    assert of(8) != before
 
 
 def test_a_hidden_sibling_is_beside_its_output() -> None:

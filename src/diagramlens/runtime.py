@@ -7,7 +7,8 @@
         run.say("models/merged holds the merged model; dvc repro goes on to quantize it")
 
 The block's end renames the hidden siblings over the real paths. An error, SIGTERM or Ctrl-C removes them; SIGKILL leaves them, under
-names that nothing reads, and the next start of the stage removes them. So what lies at a real path is always finished.
+names that nothing reads, and the next start of the stage removes them. So what lies at a real path is always finished. What took long
+is kept elsewhere (see keeping) until DVC has the outputs that came of it.
 
 Two writers cannot be: dvc may die and leave its stage running (it passes no signal on), so a stage asks the kernel to die with dvc,
 and holds a lock in this workspace from its first line to its last.
@@ -18,8 +19,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import fcntl
-import hashlib
 import json
 import math
 import multiprocessing
@@ -27,7 +26,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from numbers import Real
@@ -38,6 +36,8 @@ from typing import Any, Literal, NoReturn, TypeVar
 from tqdm import tqdm
 
 from diagramlens.declared import StageParams, declared_params
+from diagramlens.keeping import checkpoint_folder, drop_handed_over, fingerprint, hand_over, outputs_of, was_handed_over
+from diagramlens.locks import LOCK_FOLDER, Lock
 from diagramlens.params import PARAMS_FILE, Params, ParamsError, Runtime, parse_params, read_yaml
 from diagramlens.records import DiagramLensError
 
@@ -46,11 +46,10 @@ T = TypeVar("T")
 USER_ERRORS: tuple[type[Exception], ...] = (DiagramLensError,)
 
 PIPELINE_FILE = Path("dvc.yaml")
-LOCK_FOLDER = Path(".dvc/tmp/diagramlens")
-LOCK_PATIENCE_SECONDS = 3.0  # a stage that was just killed may take a moment to be gone
 LONG_JOB_SECONDS = 2.0  # below this a job shows no progress bar
 METRIC_DIGITS = 6
 
+_STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 _WHAT_TO_DO = {
     errno.ENOSPC: "no space left on that disk; free some, or move the workspace, then run it again",
@@ -59,10 +58,6 @@ _WHAT_TO_DO = {
     errno.EPERM: "not permitted; make it writable for you, then run it again",
     errno.EROFS: "that file system is read-only; move the workspace to a writable one",
 }
-
-
-class LockedError(DiagramLensError):
-    """Another process writes the same outputs."""
 
 
 # --------------------------------------------------------------------------------------------------------------- living and dying
@@ -110,52 +105,13 @@ def _begin(begin: Callable[[], None] | None) -> None:
 
 
 def _leave_on_signal(number: int, _frame: FrameType | None) -> NoReturn:
-    # Once is enough: a second signal must not interrupt the removal of unfinished outputs.
-    for other in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(other, signal.SIG_IGN)
+    _ignore_stopping()  # once is enough: a second signal must not interrupt the removal of unfinished outputs
     raise SystemExit(128 + number)
 
 
-class Lock:
-    """An exclusive lock on a file, held from `acquire` to `release` or to the death of the process, however it dies."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor: int | None = None
-
-    def acquire(self, what: str = "", patience: float = LOCK_PATIENCE_SECONDS) -> None:
-        """Take the lock, waiting `patience` seconds at most. Raises LockedError naming the process that has it."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() < deadline:
-                    time.sleep(0.05)
-                    continue
-                owner = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
-                os.close(descriptor)
-                subject = f"{what}: " if what else ""
-                raise LockedError(
-                    f"{subject}already running, as process {owner}; wait for it or end it (kill {owner})"
-                ) from error
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        self._descriptor = descriptor
-        # A forked worker inherits the open file, and with it the lock: were the stage killed, its orphans would hold the lock.
-        os.register_at_fork(after_in_child=self._forget)
-
-    def release(self) -> None:
-        """Give the lock back."""
-        self._forget()
-
-    def _forget(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+def _ignore_stopping() -> None:
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 # ------------------------------------------------------------------------------------------------------------------ the machine
@@ -169,48 +125,6 @@ def usable_cores() -> int:
         if quota != "max":
             cores = min(cores, math.ceil(int(quota) / int(period)))
     return max(1, cores)
-
-
-# ------------------------------------------------------------------------------------------------- checkpoints outside the outputs
-
-
-def fingerprint(params: StageParams, inputs: Iterable[str | Path], code: Iterable[str | Path]) -> str:
-    """32 hex digits that change with anything a half-finished training depends on, so that nothing else's checkpoint is resumed.
-
-    `params` are the stage's declared parameters; `inputs` and `code` are files or folders, hashed by content and by their path as given
-    (give paths relative to the workspace, so that `dvc exp run --temp` finds the same checkpoints).
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps(params.declared, sort_keys=True, default=str).encode())
-    for root in sorted(Path(path) for path in (*inputs, *code)):
-        files = sorted(file for file in root.rglob("*") if file.is_file()) if root.is_dir() else [root]
-        for file in files:
-            if "__pycache__" in file.parts:
-                continue
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-            digest.update(f"\0{file.as_posix()}\0{content}".encode())
-    return digest.hexdigest()
-
-
-_checkpoint_locks: dict[Path, Lock] = {}
-
-
-def checkpoint_folder(fingerprint: str) -> Path:
-    """`checkpoints/<fingerprint>` in the parent repository ($DVC_ROOT, the same for --temp and queued runs), made if need be.
-
-    DVC deletes a stage's outputs before it runs, so checkpoints live outside of them. The folder is this process's alone from here to
-    its end; LockedError is raised where another process trains the very same thing in another workspace. The caller deletes the folder
-    after success.
-    """
-    root = Path(os.environ.get("DVC_ROOT", ".")).resolve()
-    folder = root / "checkpoints" / fingerprint
-    if folder not in _checkpoint_locks:
-        lock = Lock(root / LOCK_FOLDER / f"checkpoints-{fingerprint}.lock")
-        lock.acquire(f"checkpoints/{fingerprint}")
-        _checkpoint_locks[folder] = lock
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 # ------------------------------------------------------------------------------------------------------------------------ outputs
@@ -227,8 +141,22 @@ def replaced(folder: Path) -> Iterator[Path]:
     unfinished = hidden_sibling(folder)
     _remove(unfinished)
     yield unfinished
-    _remove(folder)
-    unfinished.rename(folder)
+    _put(unfinished, folder)
+
+
+def _put(finished: Path, final: Path) -> None:
+    """Rename `finished` to `final`. What was there goes afterwards: at no moment is half of it there, and hardly at any is nothing."""
+    before = _before(final)
+    _remove(before)
+    if final.exists() or final.is_symlink():
+        final.rename(before)
+    finished.rename(final)
+    _remove(before)
+
+
+def _before(final: Path) -> Path:
+    """Where an output waits for its removal: `models/merged` → `models/.merged.before.partial`."""
+    return hidden_sibling(final.with_name(f"{final.name}.before"))
 
 
 def _remove(path: Path) -> None:
@@ -272,6 +200,7 @@ class Run:
         self.workers = usable_cores() if runtime.workers == "auto" else int(runtime.workers)
         self._outs = outs
         self._pending: dict[Path, Path] = {}
+        self._kept: Path | None = None
         self._last_words: list[str] = []
 
     def out(self, path: str) -> Path:
@@ -289,6 +218,15 @@ class Run:
     def metrics(self, path: str, values: Mapping[str, Any]) -> None:
         """Write a metrics file (see write_metrics); it appears together with the other outputs."""
         write_metrics(self.file(path), values)
+
+    def kept(self, inputs: Iterable[str | Path], code: Iterable[str | Path]) -> Path:
+        """The folder for what takes this stage long, given `inputs` and `code`: a run that was killed finds it again (see keeping)."""
+        self._kept = checkpoint_folder(fingerprint(self.params, inputs, code))
+        if was_handed_over(self._kept):
+            self.note(
+                f"finished before, and dvc.lock does not have it yet; taken from {self._kept}, without which it is made anew"
+            )
+        return self._kept
 
     def say(self, text: str) -> None:
         """The stage's last line, printed once its outputs are in place: what was written, and what to do next."""
@@ -330,16 +268,20 @@ class Run:
         """Remove what a killed run of this stage left half-written."""
         for path in self._outs:
             _remove(hidden_sibling(Path(path)))
+            _remove(_before(Path(path)))
 
     def commit(self) -> None:
-        """Rename every hidden sibling over its real path, then print the last words."""
+        """Rename every hidden sibling over its real path, then print the last words. What has begun is not to be stopped any more."""
         for final, sibling in self._pending.items():
             if not sibling.exists():
                 raise FileNotFoundError(errno.ENOENT, "the stage promised this output and did not write it", str(final))
+        outputs = outputs_of(self.name, self._pending) if self._kept is not None else {}
+        _ignore_stopping()
         for final, sibling in self._pending.items():
-            _remove(final)  # dvc has removed it already; a stage run by hand has not
-            sibling.rename(final)
+            _put(sibling, final)
         self._pending.clear()
+        if self._kept is not None:
+            hand_over(self._kept, outputs)
         for text in self._last_words:
             print(f"stage {self.name}: {text}", flush=True)
 
@@ -364,7 +306,7 @@ class stage:  # noqa: N801 - read as a statement: `with stage("merge") as run`
     def __enter__(self) -> Run:
         if "DVC_STAGE" in os.environ:  # dvc sets it; a stage started by hand may outlive its shell
             die_with_parent()
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        for number in _STOPPING:
             signal.signal(number, _leave_on_signal)
         try:
             _check_own_src()
@@ -375,6 +317,7 @@ class stage:  # noqa: N801 - read as a statement: `with stage("merge") as run`
             self._lock.acquire()
             self._run = Run(self.name, params, self._params.runtime, outs)
             self._run.remove_leftovers()
+            drop_handed_over()
         except (DiagramLensError, OSError) as error:
             self._lock.release()
             raise SystemExit(self._report(error)) from error

@@ -19,7 +19,10 @@ ROOT = Path(__file__).parents[2]
 STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 # These carry values through and compute nothing, so that a new parameter of one stage does not make all others stale.
 # `inspecting` gives advice when memory runs out, and nothing else.
-PLUMBING = {f"diagramlens.{name}" for name in ("params", "problems", "declared", "runtime", "inspecting.out_of_memory")}
+PLUMBING = {
+    f"diagramlens.{name}"
+    for name in ("params", "problems", "declared", "keeping", "locks", "runtime", "inspecting.out_of_memory")
+}
 # Train grades where train.generated asks for it, and keeps another checkpoint where best_by does. A new grader is no reason to
 # train everybody's model again; `dvc repro --force train` is there for those who want that.
 ACCEPTED = {"train": ("src/diagramlens/domains", "src/diagramlens/grading", "src/diagramlens/inference.py")}
