@@ -173,6 +173,33 @@ def test_a_batch_that_does_not_divide_is_refused() -> None:
         division(32, 5)
 
 
+def test_an_adapter_has_its_dropout_in_the_phases_that_train_it_and_in_no_other(entry, lora, phase, batch) -> None:
+    seeing, reading = phase(name="see", vision=("lora", 1e-3)), phase(name="read", language=("lora", 1e-3))
+    noisy = lora.model_copy(update={"dropout": 0.5})
+    model = attach_lora(FAMILY, load_model(entry), [seeing, reading], noisy, entry, seed=0)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if ".lora_B." in name:
+                parameter.normal_(std=0.1, generator=generator)
+
+    def noise() -> dict[str, bool]:
+        """Of which components a second pass in training says something else than the first."""
+        seen, told = [], []
+        for _ in range(2):
+            features = model.get_base_model().get_image_features(batch["pixel_values"], batch["image_grid_thw"])
+            seen.append(torch.cat(features.pooler_output))
+            model.get_base_model().model.visual.eval()
+            told.append(model(**batch).logits)
+            model.train()
+        return {"vision": not torch.equal(*seen), "language": not torch.equal(*told)}
+
+    model.train()
+    for plan, trained in ((seeing, "vision"), (reading, "language"), (seeing, "vision")):
+        set_trainable(FAMILY, model, plan)
+        assert noise() == {"vision": trained == "vision", "language": trained == "language"}
+
+
 def test_frozen_weights_stay_as_they_were(train, entry, phase, tiny_model_dir: Path) -> None:
     before = load_file(tiny_model_dir / "model.safetensors")
     result = train(phase(merger=("full", 1e-3), language=("lora", 1e-3)))

@@ -165,7 +165,7 @@ def attach_lora(
 
 
 def set_trainable(family: Family, model: nn.Module, phase: Phase) -> dict[str, int]:
-    """Switch gradients on for exactly what the phase trains. Returns the number of trainable parameters of each component.
+    """Switch gradients and dropout on for exactly what the phase trains. Returns the number of trainable parameters of each component.
 
     What is trained in full is brought to fp32: AdamW's steps are often below what bf16 can represent.
     Raises RecipeError where a component that is to be trained has nothing to train, or is quantised.
@@ -184,6 +184,7 @@ def set_trainable(family: Family, model: nn.Module, phase: Phase) -> dict[str, i
         if trained:
             parameter.data = parameter.data.float()
             counts[component] += parameter.numel()
+    _set_dropout(family, model, phase)
     for component, count in counts.items():
         tied = is_tied(family, model, component)
         if (count > 0) != (plan_of(phase, component).train != "frozen") and not tied:
@@ -191,6 +192,17 @@ def set_trainable(family: Family, model: nn.Module, phase: Phase) -> dict[str, i
                 f"phase {phase.name}: {component} is {plan_of(phase, component).train}, with {count} trainable parameters"
             )
     return counts
+
+
+def _set_dropout(family: Family, model: nn.Module, phase: Phase) -> None:
+    """Give the adapters that the phase trains their dropout, and take it from the others: what is not learnt is no noise to what is."""
+    if not isinstance(model, PeftModel):
+        return
+    config = cast(LoraConfig, model.peft_config["default"])
+    for name, module in model.named_modules():
+        if ".lora_dropout." in name and isinstance(module, nn.Dropout):
+            trained = plan_of(phase, component_of(family, name)).train == "lora"
+            module.p = config.lora_dropout if trained else 0.0
 
 
 def is_adapter(name: str) -> bool:
