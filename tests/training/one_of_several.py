@@ -9,12 +9,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from diagramlens.params import Lora, ModelEntry, Phase, Train
 from diagramlens.records import Question
 from diagramlens.training import trainer
 from diagramlens.training.conversation import Pictures
 from diagramlens.training.processes import is_main
 from diagramlens.training.recipe import Machine, train_recipe
+from tests.training.spoiling import spoil
 
 
 def run(job: dict[str, Any], where: Path) -> None:
@@ -52,9 +55,9 @@ if __name__ == "__main__":
     content = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     if os.environ["RANK"] == "1":
         read_late(content.get("second_reads_late", 0.0))
+    if "spoil_second_at" in content and os.environ["RANK"] == "1":
+        spoil(content["spoil_second_at"], pytest.MonkeyPatch())
     if "kill_after" in content:
-        import pytest
-
         from tests.training.killing import Killed, kill_after
 
         kill_after(content["kill_after"], pytest.MonkeyPatch(), phase=content["phases"][-1]["name"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -57,8 +58,8 @@ def job(entry, lora, settings, phase, mixed, pictures_folder) -> Callable[..., d
     return made
 
 
-def in_two(job: dict[str, Any], where: Path, expect: int = 0) -> None:
-    """Run a job in two processes that find each other through gloo."""
+def in_two(job: dict[str, Any], where: Path, expect: int = 0) -> list[str]:
+    """Run a job in two processes that find each other through gloo. Returns what each of them said."""
     where.mkdir(exist_ok=True)
     (where / "job.json").write_text(json.dumps(job))
     with socket.socket() as free:
@@ -83,6 +84,7 @@ def in_two(job: dict[str, Any], where: Path, expect: int = 0) -> None:
         for process in processes:
             process.kill()
     assert [process.returncode for process in processes] == [expect] * 2, "\n".join(said)
+    return said
 
 
 def assert_same(one: Path, other: Path) -> None:
@@ -132,3 +134,13 @@ def test_two_processes_killed_in_their_second_phase_go_on_where_they_were(job, t
     assert resumed == whole
     for file in (tmp_path / "whole/adapter").iterdir():
         assert (tmp_path / "killed/adapter" / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_in_one_process_ends_both_alike(job, tmp_path: Path) -> None:
+    said = in_two(job(at_once=True) | {"spoil_second_at": 3}, tmp_path, expect=1)
+    first, second = (told.splitlines()[-1].partition("NotFiniteError: ")[2] for told in said)
+    assert first == second
+    assert re.match(
+        r"phase both, step 3, whose batch asks q\w+, q\w+, .*: the loss is not a finite number; lower", first
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 
@@ -35,9 +36,17 @@ class ByPicture(Sampler[int]):
         return self._count
 
     def __iter__(self) -> Iterator[int]:
-        groups = list(self._groups)
-        random.Random(f"{self._seed} {self._epoch}").shuffle(groups)
-        order = [index for group in groups for index in group]
+        order = self._order_of(self._epoch)
         for start in range(0, len(order), self._batch):
             batch, lengths = order[start : start + self._batch], self._lengths
             yield from sorted(batch, key=lambda index: lengths[index]) if lengths is not None else batch
+
+    def batch_of(self, step: int) -> list[int]:
+        """The samples of an optimiser step, the first of the phase being 1, of all processes together."""
+        epoch, number = divmod(step - 1, math.ceil(self._count / self._batch))
+        return self._order_of(epoch)[number * self._batch : (number + 1) * self._batch]
+
+    def _order_of(self, epoch: int) -> list[int]:
+        groups = list(self._groups)
+        random.Random(f"{self._seed} {epoch}").shuffle(groups)
+        return [index for group in groups for index in group]

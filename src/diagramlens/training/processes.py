@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 
 import torch
-from torch import nn
 
 
 def process_count() -> int:
@@ -33,16 +32,16 @@ def is_sharded() -> bool:
     return any(os.environ.get(f"ACCELERATE_USE_{kind}", "").lower() == "true" for kind in ("FSDP", "DEEPSPEED"))
 
 
-def whole(parameter: nn.Parameter) -> torch.Tensor:
-    """A parameter's full value, on its device. All processes must ask for the same parameters in the same order.
+def whole(tensor: torch.Tensor) -> torch.Tensor:
+    """The full value of a parameter or norm, on its device. All processes must ask for the same in the same order.
 
     FSDP's parts know how to come together (torch.distributed.tensor.DTensor); DeepSpeed lends the whole for a block.
     """
-    if hasattr(parameter, "full_tensor"):
-        return parameter.full_tensor().detach()
-    if hasattr(parameter, "ds_id"):
+    if hasattr(tensor, "full_tensor"):
+        return tensor.full_tensor().detach()
+    if hasattr(tensor, "ds_id"):
         from deepspeed.zero import GatheredParameters
 
-        with GatheredParameters([parameter]):
-            return parameter.detach().clone()
-    return parameter.detach()
+        with GatheredParameters([tensor]):
+            return tensor.detach().clone()
+    return tensor.detach()

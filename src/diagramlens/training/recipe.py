@@ -113,6 +113,7 @@ class _Course:
     vision: VisionInputs
     pictures: Pictures
     training: Dataset
+    questions: Sequence[str]  # ids of the training rows
     validation: Dataset
     sample: Sample
 
@@ -163,6 +164,7 @@ def train_recipe(
         vision=vision,
         pictures=pictures,
         training=_measured(training, encoder, vision, pictures),
+        questions=[question.id for question in training],
         validation=_measured(validation, encoder, vision, pictures),
         sample=sample_of(validation, settings.generated, encoder, pictures),
     )
@@ -258,6 +260,7 @@ def _train_phase(
             settings.seed,
             lengths=None if packed else lengths,
         ),
+        questions=course.questions,
         batch=settings.batch,
         evaluations=settings.evaluations,
         saves=settings.checkpoints,
@@ -384,6 +387,7 @@ def _arguments(course: _Course, phase: Phase, folder: Path, *, at_hand: bool) ->
         eval_strategy="no",
         save_strategy="no",
         logging_strategy="no",
+        logging_nan_inf_filter=False,  # such a loss ends the phase (see finite)
         disable_tqdm=True,
         report_to="none",
         run_name=phase.name,

@@ -10,6 +10,7 @@ TRL and transformers run the loop: accumulation, clipping, mixed precision, sche
 - evaluations: the validation loss, a mean over tokens, and the accuracy of a sample of answers, where wanted;
 - the curves of each component: its rate, its gradient's norm, its weights' norm;
 - checkpoints that hold every trained weight, not only LoRA;
+- an end where a loss, a gradient or a weight is infinite or no number (see finite);
 - the same from several processes as from one (see shares).
 """
 
@@ -20,7 +21,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from datasets import Dataset
@@ -35,6 +36,7 @@ from diagramlens.models.loading import put_weights
 from diagramlens.training.callbacks import Bar, BestBy, Conductor, Progress, Timetable
 from diagramlens.training.checkpoints import WEIGHTS, PhaseCheckpoints, read_progress, write_weights
 from diagramlens.training.curves import component_figures
+from diagramlens.training.finite import not_finite, stop
 from diagramlens.training.generation import Sample, generation_metrics
 from diagramlens.training.gradients import check_loss, fill_gradients, shows_pictures
 from diagramlens.training.loss import summed_loss
@@ -42,6 +44,7 @@ from diagramlens.training.optimizers import OptimizerName, build_optimizer
 from diagramlens.training.order import ByPicture
 from diagramlens.training.packing import rows_of, silent
 from diagramlens.training.phases import ParameterGroup, trained_weights
+from diagramlens.training.processes import whole
 from diagramlens.training.shares import Shared
 
 
@@ -50,8 +53,9 @@ class PhaseTrainer(SFTTrainer):
 
     `prepare` is called once TRL has set the model up, to switch gradients on, and gives the parameters with their rates (TRL casts
     whatever requires gradients over a 4-bit base to bf16: give it a model in which nothing does); `order` is that of the training
-    samples; `batch` is the effective batch; `sample` the questions to answer at each evaluation; `checkpoints` where a killed phase resumes
-    from; `watchers` further callbacks. With several processes both data sets end in the filler row (see shares).
+    samples, `questions` are their ids; `batch` is the effective batch; `sample` the questions to answer at each evaluation; `checkpoints`
+    where a killed phase resumes from; `watchers` further callbacks. With several processes both data sets end in the filler row (see
+    shares).
     """
 
     # transformers allows None there: for models made by a function, before training, without a processor
@@ -65,6 +69,7 @@ class PhaseTrainer(SFTTrainer):
         args: SFTConfig,
         prepare: Callable[[nn.Module], list[ParameterGroup]],
         order: ByPicture,
+        questions: Sequence[str],
         batch: int,
         evaluations: int,
         saves: int,
@@ -87,6 +92,8 @@ class PhaseTrainer(SFTTrainer):
         self._seen = False  # whether a row since the last step showed a picture
         self._optimizer_name = optimizer
         self._order = order
+        self._questions = questions
+        self._losses: list[torch.Tensor] = []  # of the micro-batches since the last step
         self._sample = sample
         self._figures: dict[str, float] = {}
         self.checkpoints = checkpoints
@@ -120,27 +127,51 @@ class PhaseTrainer(SFTTrainer):
 
     def keep_best(self, step: int) -> None:
         """Keep the trained weights as they are now, after that step, as the best."""
-        weights = trained_weights(self.model)
+        weights = self._trained_weights()
         if self.args.should_save:
             write_weights(self.checkpoints.best_file(step), weights)
+
+    def _trained_weights(self) -> dict[str, torch.Tensor]:
+        weights = trained_weights(self.model)
+        if lost := not_finite(weights):
+            stop(f"a weight of {lost[0]}", self.args.run_name or "", self.state.global_step)
+        return weights
 
     # ---- the loss
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """Forward and backward of a micro-batch, one packed row after the other, their gradients added up. Returns the sum of losses."""
+        """Forward and backward of a micro-batch, one packed row after the other, their gradients added up. Returns the sum of losses.
+
+        Raises NotFiniteError, in all processes, where the losses of a step are not finite in any of them.
+        """
         rows, state = self._rows(inputs), self.accelerator.gradient_state
         last = self.accelerator.sync_gradients  # whether the optimiser steps after this micro-batch
         losses = []
         for number, row in enumerate(rows, 1):
-            whole = number == len(rows)
+            finished = number == len(rows)
             # Processes add up their gradients once; DeepSpeed reads from the state alone when that is.
-            state._set_sync_gradients(last and whole)
-            waits = not whole and not self.is_deepspeed_enabled
+            state._set_sync_gradients(last and finished)
+            waits = not finished and not self.is_deepspeed_enabled
             with self.accelerator.no_sync(model) if waits else contextlib.nullcontext():
                 losses.append(super().training_step(model, row, num_items_in_batch))
-        return torch.stack(losses).sum()
+        loss = torch.stack(losses).sum()
+        self._losses.append(loss)
+        if last:
+            self._check_losses()
+        return loss
+
+    def _check_losses(self) -> None:
+        total = self.accelerator.reduce(torch.stack(self._losses).sum(), reduction="sum")
+        self._losses.clear()
+        if not total.isfinite():
+            self._stop("the loss")
+
+    def _stop(self, what: str) -> NoReturn:
+        step = self.state.global_step + 1  # the one that is under way
+        asked = [self._questions[row] for row in self._order.batch_of(step)]
+        stop(what, self.args.run_name or "", step, asked)
 
     def _rows(self, inputs: dict[str, Any]) -> list[dict[str, Any]]:
         """What goes through the model at once, equally often in all processes, since each pass is computed by all of them together."""
@@ -176,7 +207,7 @@ class PhaseTrainer(SFTTrainer):
         self, eval_dataset: Dataset | None = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
         """`eval_loss`, the mean negative log-likelihood of a supervised token of the validation set in nats, and what the answers to the
-        sample are worth: `eval_accuracy` and the grader's scores."""
+        sample are worth: `eval_accuracy` and the grader's scores. Raises NotFiniteError for a loss that is not finite."""
         self.model.eval()
         total = torch.zeros(2, dtype=torch.float64, device=self.args.device)
         with torch.no_grad():
@@ -185,6 +216,9 @@ class PhaseTrainer(SFTTrainer):
                     summed, count = summed_loss(self.model, row)
                     total += torch.stack([summed, count]).double()
         total = self.accelerator.reduce(total, reduction="sum")
+        loss = float(total[0] / total[1])
+        if not math.isfinite(loss):
+            stop("the validation loss", self.args.run_name or "", self.state.global_step)
         answered = generation_metrics(
             self.model,
             self.processing_class,
@@ -192,7 +226,7 @@ class PhaseTrainer(SFTTrainer):
             self.args.per_device_eval_batch_size,
             self.accelerator,
         )
-        measured = {"loss": float(total[0] / total[1]), **answered}
+        measured = {"loss": loss, **answered}
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in measured.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -239,7 +273,11 @@ class PhaseTrainer(SFTTrainer):
             self._seen = False
             if self.state.global_step + 1 in self._timetable.points:
                 self._figures = component_figures(groups)
-        return super()._clip_grad_norm(model)
+        norm = super()._clip_grad_norm(model)
+        # FSDP gives a part of it, and DeepSpeed a number or nothing.
+        if norm is not None and not math.isfinite(whole(norm) if isinstance(norm, torch.Tensor) else norm):
+            self._stop("the gradient")
+        return norm
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log, for the curves and a tracker; the components' figures go with the training loss."""
@@ -255,7 +293,7 @@ class PhaseTrainer(SFTTrainer):
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Write the trained weights into a checkpoint's folder."""
         folder = Path(output_dir or self.args.output_dir or ".")
-        weights = trained_weights(self.model)
+        weights = self._trained_weights()
         if self.args.should_save:
             folder.mkdir(parents=True, exist_ok=True)
             write_weights(folder / WEIGHTS, weights)
