@@ -50,8 +50,9 @@ from diagramlens.params import ModelEntry, Params, Phase, load_params
 from diagramlens.records import Question
 from diagramlens.runtime import usable_cores
 from diagramlens.training.conversation import Encoder, Pictures, conversation_dataset, read_questions, row_length
+from diagramlens.training.division import division
 from diagramlens.training.phases import attach_lora, set_trainable
-from diagramlens.training.recipe import Machine, division, train_recipe
+from diagramlens.training.recipe import Machine, train_recipe
 
 # The published sizes, and the smallest that the tests of this script itself need.
 SIZES: dict[str, dict[str, Any]] = {

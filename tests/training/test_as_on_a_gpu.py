@@ -123,7 +123,7 @@ def test_pictures_that_are_encoded_as_they_come_are_decoded_by_workers(
     monkeypatch.setattr(recipe, "features_fit", lambda *_: fit)
 
     def run(self: PhaseTrainer) -> None:
-        found.append(self.args.dataloader_num_workers)
+        found.append(self.get_train_dataloader().num_workers)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(PhaseTrainer, "run", run)

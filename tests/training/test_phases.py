@@ -13,6 +13,7 @@ from diagramlens.models.families import FAMILIES, component_of
 from diagramlens.models.loading import load_model, load_processor
 from diagramlens.models.vision_inputs import PatchGrid
 from diagramlens.training.conversation import Collator, Encoder, conversation_dataset
+from diagramlens.training.division import division
 from diagramlens.training.phases import (
     RecipeError,
     attach_lora,
@@ -25,7 +26,6 @@ from diagramlens.training.phases import (
     set_trainable,
     tower_without_graph,
 )
-from diagramlens.training.recipe import division
 
 FAMILY = FAMILIES["qwen2-vl"]
 

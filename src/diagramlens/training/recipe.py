@@ -41,6 +41,7 @@ from diagramlens.training.adapter_folder import write_adapter
 from diagramlens.training.checkpoints import PhaseCheckpoints
 from diagramlens.training.conversation import Collator, Encoder, Pictures, conversation_dataset, row_length
 from diagramlens.training.curves import curve_of, joined
+from diagramlens.training.division import division
 from diagramlens.training.features import FrozenFeatures, features_fit, frozen_features
 from diagramlens.training.generation import Sample, sample_of
 from diagramlens.training.optimizers import check_optimizer
@@ -252,7 +253,7 @@ def _train_phase(
     # TRL rounds to bf16 whatever requires gradients over a 4-bit base: also what the phase before has trained, and this one leaves alone.
     model.requires_grad_(False)
     trainer = PhaseTrainer(
-        args=_arguments(course, phase, checkpoints.folder, at_hand=visual is not None),
+        args=_arguments(course, phase, checkpoints.folder),
         prepare=prepare,
         order=ByPicture(
             [(*images, "")[0] for images in course.training["images"]],
@@ -269,6 +270,8 @@ def _train_phase(
         sample=course.sample,
         optimizer=settings.optimizer,
         checkpoints=checkpoints,
+        # Visual tokens at hand leave nothing to load.
+        cores=1 if visual is not None else course.machine.workers,
         progress_bar=course.machine.progress and is_main(),
         watchers=[watcher] if watcher is not None else [],
         model=model,
@@ -355,9 +358,9 @@ def _rate_scale(course: _Course) -> float:
     return course.entry.rate_scale * rate_factor(course.settings)
 
 
-def _arguments(course: _Course, phase: Phase, folder: Path, *, at_hand: bool) -> SFTConfig:
-    """A phase's settings in TRL's terms. `at_hand` says whether visual tokens have been computed beforehand."""
-    settings, entry, machine = course.settings, course.entry, course.machine
+def _arguments(course: _Course, phase: Phase, folder: Path) -> SFTConfig:
+    """A phase's settings in TRL's terms."""
+    settings, entry = course.settings, course.entry
     # The collator deals a whole step's examples to rows, and the rows go through the model one by one.
     together = settings.batch if settings.packing != "none" else entry.micro_batch
     micro_batch, accumulation = division(settings.batch, together, process_count())
@@ -382,8 +385,6 @@ def _arguments(course: _Course, phase: Phase, folder: Path, *, at_hand: bool) ->
         # The collator says itself which tokens are the answer, from the model's own template.
         assistant_only_loss=False,
         remove_unused_columns=False,
-        # Visual tokens at hand leave workers nothing to do; decoding pictures is worth one.
-        dataloader_num_workers=0 if at_hand else max(0, machine.workers - 1),
         eval_strategy="no",
         save_strategy="no",
         logging_strategy="no",
@@ -396,31 +397,3 @@ def _arguments(course: _Course, phase: Phase, folder: Path, *, at_hand: bool) ->
         ddp_find_unused_parameters=not any(course.training["images"]),
         ddp_broadcast_buffers=False,  # none of them changes
     )
-
-
-def division(batch: int, micro_batch: int, processes: int = 1) -> tuple[int, int]:
-    """How an effective batch is taken by each process: the micro-batch, and how many of them.
-
-    Raises RecipeError where it does not divide.
-
-    >>> division(32, 8)
-    (8, 4)
-    >>> division(4, 16)
-    (4, 1)
-    >>> division(32, 32, processes=4)
-    (8, 1)
-    """
-    if batch % processes:
-        raise RecipeError(
-            f"train.batch = {batch}: not a multiple of the {processes} processes that share it; change it"
-        )
-    own = batch // processes
-    if own <= micro_batch:
-        return own, 1
-    if own % micro_batch:
-        raise RecipeError(
-            f"train.batch = {batch}: not a multiple of models.<name>.micro_batch = {micro_batch}"
-            + (f" times {processes} processes" if processes > 1 else "")
-            + "; change one of them"
-        )
-    return micro_batch, own // micro_batch

@@ -11,7 +11,7 @@ TRL and transformers run the loop: accumulation, clipping, mixed precision, sche
 - the curves of each component: its rate, its gradient's norm, its weights' norm;
 - checkpoints that hold every trained weight, not only LoRA;
 - an end where a loss, a gradient or a weight is infinite or no number (see finite);
-- the same from several processes as from one (see shares).
+- what loads the batches (see loaders), and the same from several processes as from one (see shares).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 from torch import nn
-from torch.utils.data import Sampler, SequentialSampler
+from torch.utils.data import DataLoader, Sampler, SequentialSampler
 from transformers import PrinterCallback, TrainerCallback
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
@@ -39,6 +39,7 @@ from diagramlens.training.curves import component_figures
 from diagramlens.training.finite import not_finite, stop
 from diagramlens.training.generation import Sample, generation_metrics
 from diagramlens.training.gradients import check_loss, fill_gradients, shows_pictures
+from diagramlens.training.loaders import count_batches, deal, row_loader
 from diagramlens.training.loss import summed_loss
 from diagramlens.training.optimizers import OptimizerName, build_optimizer
 from diagramlens.training.order import ByPicture
@@ -54,8 +55,8 @@ class PhaseTrainer(SFTTrainer):
     `prepare` is called once TRL has set the model up, to switch gradients on, and gives the parameters with their rates (TRL casts
     whatever requires gradients over a 4-bit base to bf16: give it a model in which nothing does); `order` is that of the training
     samples, `questions` are their ids; `batch` is the effective batch; `sample` the questions to answer at each evaluation; `checkpoints`
-    where a killed phase resumes from; `watchers` further callbacks. With several processes both data sets end in the filler row (see
-    shares).
+    where a killed phase resumes from; `cores` how many this process and those that load for it may use; `watchers` further callbacks.
+    With several processes both data sets end in the filler row (see shares).
     """
 
     # transformers allows None there: for models made by a function, before training, without a processor
@@ -78,6 +79,7 @@ class PhaseTrainer(SFTTrainer):
         sample: Sample,
         optimizer: OptimizerName,
         checkpoints: PhaseCheckpoints,
+        cores: int,
         progress_bar: bool,
         watchers: Sequence[TrainerCallback] = (),
         **named: Any,
@@ -96,6 +98,8 @@ class PhaseTrainer(SFTTrainer):
         self._losses: list[torch.Tensor] = []  # of the micro-batches since the last step
         self._sample = sample
         self._figures: dict[str, float] = {}
+        self._workers = self._deal(cores)
+        self._validation_loader: Any = None
         self.checkpoints = checkpoints
         self.progress = Progress()
         self.remove_callback(PrinterCallback)
@@ -119,6 +123,8 @@ class PhaseTrainer(SFTTrainer):
         # comes next.
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
         self.model_wrapped = self.model
+        self._validation_loader = None
+        self.callback_handler.train_dataloader = None  # the last that holds it, and the processes that load for it
         self.accelerator.free_memory()
         self.accelerator.wait_for_everyone()  # for the main process to have written the file
         weights = load_file(self.checkpoints.best_file(self.progress.best_step))
@@ -245,6 +251,29 @@ class PhaseTrainer(SFTTrainer):
     def begin_epoch(self, epoch: int) -> None:
         """Have the order of that epoch. (accelerate does not reach the sampler of several processes in an epoch that is resumed.)"""
         self._order.set_epoch(epoch)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """The training rows' batches of this process, epoch by epoch."""
+        order, batch = self._get_train_sampler(), self.args.per_device_train_batch_size
+        return self._loader(self.train_dataset, order, batch, self._workers[0])
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
+        """The validation rows' batches of this process, the same at every evaluation."""
+        if self._validation_loader is None:
+            rows = self.eval_dataset
+            order, batch = self._get_eval_sampler(rows), self.args.per_device_eval_batch_size
+            self._validation_loader = self._loader(rows, order, batch, self._workers[1])
+        return self._validation_loader
+
+    def _loader(self, rows: Any, order: Sampler[int], batch: int, workers: int) -> Any:
+        pinned = self.args.device.type == "cuda"
+        return self.accelerator.prepare(row_loader(rows, order, batch, self.data_collator, workers, pinned=pinned))
+
+    def _deal(self, cores: int) -> tuple[int, int]:
+        processes = self.args.world_size
+        training = count_batches(self._get_train_sampler(), self.args.per_device_train_batch_size, processes)
+        validation = self._get_eval_sampler(self.eval_dataset)
+        return deal(cores, training, count_batches(validation, self.args.per_device_eval_batch_size, processes))
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int]:
         return self._shared(self._order, self.args.per_device_train_batch_size)
