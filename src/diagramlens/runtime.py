@@ -367,6 +367,8 @@ def explanation(error: BaseException, params: Params | None = None) -> str | Non
     if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
         model = params.model if params else "<model>"
         return f"not enough memory; halve models.{model}.micro_batch or evaluate.batch, or take a smaller model"
+    if "DataLoader worker (pid" in str(error):  # torch's words for one that is gone
+        return "a process that loads pictures was killed, for want of memory most likely; set runtime.workers lower"
     if isinstance(error, OSError) and error.errno is not None:
         where = error.filename or error.filename2 or Path.cwd()
         return f"{where}: {_WHAT_TO_DO.get(error.errno, os.strerror(error.errno))}"

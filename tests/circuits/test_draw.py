@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import random
 from pathlib import Path
 
@@ -178,6 +179,14 @@ def test_equal_seeds_give_equal_diagrams_whatever_the_workers() -> None:
         "more diagrams leave the first ones as they were"
     )
     assert len({diagram.image for diagram in alone}) == 70
+
+
+def test_no_more_processes_draw_than_there_is_work_for() -> None:
+    before = set(multiprocessing.active_children())
+    drawn = draw_diagrams(70, PLAIN, seed=4, workers=50)
+    next(drawn)
+    assert len(set(multiprocessing.active_children()) - before) == 3  # 32 diagrams at a time
+    drawn.close()
 
 
 def test_the_tally_counts_what_flows_by() -> None:

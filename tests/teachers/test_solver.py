@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -73,6 +74,15 @@ def test_the_labels_do_not_depend_on_the_number_of_workers(monkeypatch: pytest.M
     here = list(label_all(diagrams, ASKING, workers=1, count=150))
     monkeypatch.setattr(solver, "POOL_FROM", 1)
     assert list(label_all(diagrams, ASKING, workers=2, count=150)) == here
+
+
+def test_no_more_processes_label_than_there_is_work_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(solver, "POOL_FROM", 1)
+    before = set(multiprocessing.active_children())
+    labelled = label_all([replace(DIAGRAM, id=f"d{i}") for i in range(150)], ASKING, workers=50, count=150)
+    next(labelled)
+    assert len(set(multiprocessing.active_children()) - before) <= 3  # 64 diagrams at a time
+    labelled.close()
 
 
 def test_no_more_diagrams_are_read_than_are_soon_labelled(monkeypatch: pytest.MonkeyPatch):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from diagramlens.runtime import explanation
 from diagramlens.training.loaders import deal
 from diagramlens.training.recipe import Machine
 from diagramlens.training.trainer import PhaseTrainer
@@ -91,6 +93,20 @@ def test_how_many_they_are_changes_nothing_that_is_learnt(learning_to_see, lora)
     noisy = lora.model_copy(update={"dropout": 0.3})
     alone, two, many = (learning_to_see(cores, lora=noisy) for cores in (1, 2, 8))
     assert content_of(alone.adapter) == content_of(two.adapter) == content_of(many.adapter)
+
+
+def test_that_one_was_killed_is_said_in_a_line(learning_to_see, monkeypatch) -> None:
+    untouched = PhaseTrainer.training_step
+
+    def training_step(self, *arguments, **named):
+        for process in multiprocessing.active_children():
+            os.kill(process.pid, signal.SIGKILL)
+        return untouched(self, *arguments, **named)
+
+    monkeypatch.setattr(PhaseTrainer, "training_step", training_step)
+    with pytest.raises(RuntimeError) as raised:
+        learning_to_see(2)
+    assert str(explanation(raised.value)).startswith("a process that loads pictures was killed, for want of memory")
 
 
 def test_they_end_when_who_they_load_for_is_killed(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ a few thousand are in memory at a time, however many there are.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -112,6 +113,7 @@ def count_described(source: Path) -> int:
 
 def label_all(diagrams: Iterable[Described], asking: Asking, workers: int, count: int) -> Iterator[Labelled]:
     """Label `count` diagrams in order, by `workers` processes where there are many. Raises LabelError naming the diagram."""
+    workers = min(workers, math.ceil(count / CHUNK))
     if workers <= 1 or count < POOL_FROM:
         yield from (label(diagram, asking) for diagram in diagrams)
         return

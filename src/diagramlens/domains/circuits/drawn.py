@@ -7,6 +7,7 @@ same bytes.
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -50,9 +51,10 @@ def draw_diagram(number: int, recipe: CircuitRecipe, seed: int) -> Diagram:
 
 
 def draw_diagrams(count: int, recipe: CircuitRecipe, seed: int, workers: int) -> Iterator[Diagram]:
-    """Diagrams 0 to count - 1 in order, drawn by `workers` processes, some hundreds ahead of the reader at the most."""
+    """Diagrams 0 to count - 1 in order, drawn by `workers` processes or fewer, some hundreds ahead of the reader at the most."""
     one = partial(draw_diagram, recipe=recipe, seed=seed)
-    if workers == 1:
+    workers = min(workers, math.ceil(count / _CHUNK))
+    if workers <= 1:
         yield from map(one, range(count))
         return
     # Forked workers share the fonts and modules that are loaded already; nothing here has started a thread.
