@@ -10,12 +10,21 @@ import own_src  # noqa: F401 - before diagramlens
 from diagramlens.records import Prediction, Question, read_rows, write_table
 from diagramlens.runtime import stage
 
+# What decides about an answer, beside the parameters.
+INPUTS = ("data/diagrams", "data/split/test.parquet", "models/merged", "models/quantized")
+CODE = (
+    *(f"src/diagramlens/{name}.py" for name in ("inference", "export/llama")),
+    *(f"src/diagramlens/evaluation/{name}.py" for name in ("kept_answers", "selection", "variants")),
+    *(f"src/diagramlens/models/{name}.py" for name in ("families", "loading", "processors", "vision_inputs")),
+)
+
 if __name__ == "__main__":
     with stage("evaluate") as run:
         # Imported now that the parameters are known to be right: torch takes seconds, and a misspelt key should not.
         from diagramlens.domains.circuits.size import part_count
         from diagramlens.evaluation.breakdown import accuracy_table, write_csv
         from diagramlens.evaluation.details import detailed_variant, details, write_details
+        from diagramlens.evaluation.kept_answers import KeptAnswers
         from diagramlens.evaluation.metrics import summarize
         from diagramlens.evaluation.scoring import score
         from diagramlens.evaluation.selection import diagrams_of, to_ask, whole_diagrams
@@ -36,6 +45,8 @@ if __name__ == "__main__":
                 f"warning: {run.params.model.source} was pretrained on {known} of these {len(topologies)} test topologies, so that the "
                 "figures are none of circuits never seen; split.salt decides which are kept apart"
             )
+        entry = run.params.model
+        kept = run.kept([*INPUTS, entry.source] if entry.is_local else INPUTS, CODE)
         out = run.out("data/predictions")
         use = Use("evaluate", run.params.names.model, run.params.model, batch=settings.batch)
         predictions: dict[str, list[Prediction]] = {}
@@ -53,6 +64,7 @@ if __name__ == "__main__":
                         by_picture=is_gguf(variant),
                         cores=run.workers,
                         progress=partial(run.progress, unit=f"batches of {variant}"),
+                        kept=KeptAnswers(kept / f"{variant}.jsonl"),
                     )
             predictions[variant] = score(variant, questions, texts)
             write_table(out / f"{variant}.parquet", predictions[variant], Prediction)

@@ -15,6 +15,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from diagramlens import inference
+from diagramlens.evaluation.kept_answers import KeptAnswers
 from diagramlens.inference import Asked, InferenceError, TransformersAnswerer, answer_all, closing, open_picture
 from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
 
@@ -89,6 +90,37 @@ def test_several_processes_give_what_one_gives(answerer: TransformersAnswerer) -
     here = answer_all(answerer, ASKED, batch=2, max_new_tokens=8)
     assert answer_all(answerer, ASKED, batch=2, max_new_tokens=8, cores=3, progress=progress) == here
     assert sorted(row for rows in bars for row in rows) == list(range(len(ASKED)))
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_answers_that_are_kept_are_not_asked_for_again(
+    answerer: TransformersAnswerer, cores: int, tmp_path: Path
+) -> None:
+    whole = answer_all(answerer, ASKED, batch=2, max_new_tokens=8)
+
+    def cut_short(batches: Sequence[list[int]]) -> Iterator[list[int]]:
+        yield batches[0]
+        yield batches[1]
+        raise KeyboardInterrupt
+
+    file = tmp_path / "merged.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        answer_all(answerer, ASKED, batch=2, max_new_tokens=8, cores=cores, progress=cut_short, kept=KeptAnswers(file))
+    with file.open("a", encoding="utf-8") as half:
+        half.write('{"questions": ["fif')
+    asked: list[list[int]] = []
+
+    def counted(batches: Sequence[list[int]]) -> Sequence[list[int]]:
+        asked.extend(batches)
+        return batches
+
+    again = answer_all(
+        answerer, ASKED, batch=2, max_new_tokens=8, cores=cores, progress=counted, kept=KeptAnswers(file)
+    )
+    assert again == whole
+    assert [len(rows) for rows in asked] == [1], "the third batch alone"
+    assert answer_all(answerer, ASKED, batch=2, max_new_tokens=8, progress=counted, kept=KeptAnswers(file)) == whole
+    assert [len(rows) for rows in asked] == [1]
 
 
 def test_what_is_wrong_in_another_process_is_said_in_this_one(answerer: TransformersAnswerer) -> None:

@@ -129,6 +129,18 @@ class TransformersAnswerer:
         return chat
 
 
+class Kept(Protocol):
+    """Answers to batches, each named by its questions: those given before, and those to keep."""
+
+    def texts(self, questions: Sequence[str]) -> list[str] | None:
+        """The answers to a batch, where they have been given before."""
+        ...
+
+    def keep(self, questions: Sequence[str], texts: Sequence[str]) -> None:
+        """Keep the answers to a batch."""
+        ...
+
+
 @contextlib.contextmanager
 def closing(answerer: Answerer) -> Iterator[Answerer]:
     """The answerer for the length of a `with` block, closed at its end whatever happens."""
@@ -147,24 +159,42 @@ def answer_all(
     by_picture: bool = False,
     cores: int = 1,
     progress: Callable[[Sequence[Rows]], Iterable[Rows]] = iter,
+    kept: Kept | None = None,
 ) -> list[str]:
     """The answers to all questions, in their order.
 
     `progress` passes the batches on one after the other, showing how far it is. `by_picture` puts questions about one picture in a
     row, for an answerer that answers one at a time and remembers the last picture. On `cores` of more than one a small model answers
-    in several processes; the batches are the same.
+    in several processes; the batches are the same. Of batches that `kept` has the answers to nothing is asked.
     Raises InferenceError naming the question whose picture cannot be read.
     """
     answers = [""] * len(asked)
     # Sorting is stable, so equal questions in an equal order make equal batches.
     order = sorted(range(len(asked)), key=_picture_order(asked) if by_picture else _length_order(asked))
     batches = [order[start : start + batch] for start in range(0, len(order), batch)]
-    processes = min(len(batches), answerer.processes(cores)) if cores > 1 else 1
+
+    def put(rows: Rows, texts: Sequence[str]) -> None:
+        for i, text in zip(rows, texts, strict=True):
+            answers[i] = text
+
+    todo: list[Rows] = []
+    for rows in batches:
+        texts = kept.texts(_names(asked, rows)) if kept else None
+        if texts is None:
+            todo.append(rows)
+        else:
+            put(rows, texts)
+    processes = min(len(todo), answerer.processes(cores)) if cores > 1 else 1
     with _answering(partial(_answer, answerer, asked, max_new_tokens), processes) as answer:
-        for rows, texts in zip(progress(batches), answer(batches), strict=True):
-            for i, text in zip(rows, texts, strict=True):
-                answers[i] = text
+        for rows, texts in zip(progress(todo), answer(todo), strict=True):
+            put(rows, texts)
+            if kept:
+                kept.keep(_names(asked, rows), texts)
     return answers
+
+
+def _names(asked: Sequence[Asked], rows: Rows) -> list[str]:
+    return [asked[i].name for i in rows]
 
 
 def _answer(answerer: Answerer, asked: Sequence[Asked], max_new_tokens: int, rows: Rows) -> list[str]:

@@ -136,7 +136,7 @@ def train_recipe(
     """Train a recipe's phases one after the other and write the adapter folder `out` (which exists and is empty).
 
     A run that was killed goes on from the last complete checkpoint in `checkpoint_folder`, which the caller has chosen for exactly these
-    parameters, inputs and code, and removes after success.
+    parameters, inputs and code, and keeps until what came of it is safe.
     """
     device = own_device(pick_device(machine.device))
     family = family_named(entry.family)
