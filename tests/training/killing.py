@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -29,3 +30,8 @@ def kill_after(step: int, monkeypatch: pytest.MonkeyPatch, phase: str = "phase")
         return untouched(self, *arguments, **named)
 
     monkeypatch.setattr(PhaseTrainer, "training_step", training_step)
+
+
+def kill(*_: object, **__: object) -> NoReturn:
+    """Die here."""
+    raise Killed

@@ -17,11 +17,12 @@ from diagramlens.models.families import FAMILIES
 from diagramlens.models.loading import load_model, load_processor
 from diagramlens.models.vision_inputs import PatchGrid
 from diagramlens.records import Question
+from diagramlens.training.checkpoints import PhaseCheckpoints
 from diagramlens.training.conversation import Collator, Encoder, conversation_dataset
 from diagramlens.training.curves import write_curves
 from diagramlens.training.order import ByPicture
 from diagramlens.training.recipe import Machine
-from tests.training.killing import Killed, content_of, kill_after
+from tests.training.killing import Killed, content_of, kill, kill_after
 
 
 def validation_loss(model, entry, pictures, questions) -> float:
@@ -87,6 +88,19 @@ def test_patience_ends_a_phase(train, settings, unlike) -> None:
     trained = train(settings=changed, validation=unlike).trained
     report = trained.metrics["phases"]["phase"]
     assert report["steps"] == report["best_step"] + 4  # two evaluations, two steps apart
+
+
+def test_a_phase_that_patience_ended_is_not_taken_up_again(train, settings, unlike, monkeypatch, tmp_path) -> None:
+    often = {"scheduler": "constant", "epochs": 8.0, "evaluations": 12, "checkpoints": 12, "patience": 2}
+    changed = settings.model_copy(update=often)
+    whole = train(settings=changed, validation=unlike)
+    with monkeypatch.context() as killed:
+        killed.setattr(PhaseCheckpoints, "finish", kill)
+        with pytest.raises(Killed):
+            train(settings=changed, validation=unlike, where=tmp_path)
+    resumed = train(settings=changed, validation=unlike, where=tmp_path)
+    assert resumed.trained == whole.trained
+    assert content_of(resumed.adapter) == content_of(whole.adapter)
 
 
 def test_one_batch_of_four_equals_four_of_one(train, entry, lora) -> None:

@@ -49,6 +49,10 @@ class Progress:
         self.evaluations_without_gain = 0 if better else self.evaluations_without_gain + 1
         return better
 
+    def has_waited(self, patience: int | None) -> bool:
+        """Whether patience has run out: so many evaluations were no gain."""
+        return patience is not None and self.evaluations_without_gain >= patience
+
 
 class Phase(Protocol):
     """What the callbacks need of the trainer."""
@@ -111,7 +115,7 @@ class Conductor(TrainerCallback):
         progress = self._phase.progress
         if progress.take(state.global_step, named["metrics"], self._best_by):
             self._phase.keep_best(state.global_step)
-        if self._patience is not None and progress.evaluations_without_gain >= self._patience:
+        if progress.has_waited(self._patience):
             control.should_training_stop = True
         return control
 

@@ -28,7 +28,8 @@ from datasets import Dataset
 from safetensors.torch import load_file
 from torch import nn
 from torch.utils.data import DataLoader, Sampler, SequentialSampler
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
@@ -97,6 +98,7 @@ class PhaseTrainer(SFTTrainer):
         self._questions = questions
         self._losses: list[torch.Tensor] = []  # of the micro-batches since the last step
         self._sample = sample
+        self._patience = patience
         self._figures: dict[str, float] = {}
         self._workers = self._deal(cores)
         self._validation_loader: Any = None
@@ -118,7 +120,12 @@ class PhaseTrainer(SFTTrainer):
         if latest is not None:
             self.progress = Progress(**read_progress(latest))
             put_weights(self.model, load_file(latest / WEIGHTS), str(latest / WEIGHTS))
-        self.train(resume_from_checkpoint=str(latest) if latest is not None else None)
+        if latest is not None and self.progress.has_waited(
+            self._patience
+        ):  # killed when it had ended, before its result was kept
+            self.state = TrainerState.load_from_json(str(latest / TRAINER_STATE_NAME))
+        else:
+            self.train(resume_from_checkpoint=str(latest) if latest is not None else None)
         # Takes accelerate's autocast off the model's forward, and what waits for other processes off its gradients, for the phase that
         # comes next.
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
