@@ -253,6 +253,18 @@ runtime.Path.rename = moved"""
     assert files(workspace) == ["metrics/merge.json", "models/merged/weights"]
 
 
+def test_what_a_stage_keeps_is_handed_over_with_its_outputs_and_found_by_the_same_work_alone(workspace: Path) -> None:
+    keeping = "kept = run.kept(['params.yaml'], ['merge.py'])\n(kept / 'done').touch()\n"
+    assert finish(start(workspace, keeping + "raise DiagramLensError('not yet')"))[0] == 1
+    assert [path.name for path in (workspace / "checkpoints").glob("*/*")] == ["done"]
+    told = "stage merge: finished before, and dvc.lock does not have it yet; taken from "
+    other = "pass\n" + keeping  # in place of the code that failed
+    assert finish(start(workspace, other))[2] == ""
+    assert len(list((workspace / "checkpoints").glob("*/done"))) == 2
+    assert len(list((workspace / "checkpoints").glob("*/handed-over.json"))) == 1
+    assert finish(start(workspace, other))[2].startswith(told)
+
+
 def test_an_output_that_dvc_does_not_know_is_refused(workspace: Path) -> None:
     code, _, err = finish(start(workspace, "run.out('models/other')"))
     assert code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from dvc.utils.serialize import load_yaml
 
+from diagramlens.runtime import hidden_sibling
 from tests.pipeline.workspace import Workspace
 
 PATIENCE_SECONDS = 300.0
@@ -84,27 +86,23 @@ class Attempt:
         return self.stage is not None and all(output.exists() for output in self.outputs)
 
     def watch(self, until: Callable[[Attempt], bool] = lambda _: False) -> None:
-        """Look, hundreds of times a second, until the moment has come or dvc has ended."""
+        """Look, a hundred times a second, until the moment has come or dvc has ended."""
         while self.dvc.poll() is None:
             self._look()
             if until(self):
                 return
-            time.sleep(0.002)
+            time.sleep(0.01)
 
     def _look(self) -> None:
         if self.stage is None:
             self.stage = stage_of(self.dvc, self.name)
         if self.stage is None:
             return
-        written = {}
-        for top in (*{output.parent for output in self.outputs}, self.workspace.folder / "checkpoints"):
-            for folder, _, files in os.walk(top):
-                for file in files:
-                    path = Path(folder, file)
-                    try:
-                        written[path] = path.stat().st_size
-                    except FileNotFoundError:
-                        continue
+        written: dict[Path, int] = {}
+        for top in (*self.outputs, *map(hidden_sibling, self.outputs), self.workspace.folder / "checkpoints"):
+            with contextlib.suppress(FileNotFoundError):  # renamed or removed just now
+                for path in (top, *top.rglob("*")):
+                    written[path] = path.stat().st_size
         if written != self._seen:
             self.changes += self._seen is not None
             self._seen = written

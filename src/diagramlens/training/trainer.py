@@ -120,9 +120,8 @@ class PhaseTrainer(SFTTrainer):
         if latest is not None:
             self.progress = Progress(**read_progress(latest))
             put_weights(self.model, load_file(latest / WEIGHTS), str(latest / WEIGHTS))
-        if latest is not None and self.progress.has_waited(
-            self._patience
-        ):  # killed when it had ended, before its result was kept
+        if latest is not None and self.progress.has_waited(self._patience):
+            # Killed when it had ended, and its result was not kept yet.
             self.state = TrainerState.load_from_json(str(latest / TRAINER_STATE_NAME))
         else:
             self.train(resume_from_checkpoint=str(latest) if latest is not None else None)
