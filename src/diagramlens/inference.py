@@ -27,6 +27,8 @@ from peft import PeftModel
 from PIL import Image, UnidentifiedImageError
 from transformers import GenerationConfig, PreTrainedModel, ProcessorMixin
 
+from diagramlens.models.chat import Chat, filled
+from diagramlens.models.families import family_of
 from diagramlens.records import DiagramLensError
 from diagramlens.runtime import pool
 
@@ -75,6 +77,8 @@ class TransformersAnswerer:
         self._model: Any = model.eval()
         # An adapter generates with its base's settings.
         inner: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+        family = family_of(processor)
+        self._chat, self._vision = Chat(processor, family.end_of_turn), family.pictures(processor)
         tokenizer = self._processor.tokenizer
         # The published Qwen2-VL folders ask for sampling; nothing of their generation settings is kept but where a turn ends.
         ends = inner.generation_config.eos_token_id
@@ -83,9 +87,9 @@ class TransformersAnswerer:
             raise InferenceError(
                 "the model's tokenizer names no end-of-turn token (eos_token): its answers would never stop"
             )
-        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(stops)
+        self._pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(stops)
         inner.generation_config = GenerationConfig(
-            do_sample=False, use_cache=True, eos_token_id=sorted(stops), pad_token_id=pad
+            do_sample=False, use_cache=True, eos_token_id=sorted(stops), pad_token_id=self._pad
         )
 
     def answer(self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int) -> list[str]:
@@ -94,15 +98,7 @@ class TransformersAnswerer:
             raise InferenceError("this model is closed already")
         if not prompts:
             return []
-        texts = [self._chat(prompt) for prompt in prompts]
-        try:
-            # Left padding: every row's next token then comes at the same place.
-            inputs = self._processor(
-                images=list(images), text=texts, padding=True, padding_side="left", return_tensors="pt"
-            )
-        except ValueError as error:
-            raise InferenceError(f"the image processor refuses a picture: {str(error).splitlines()[0]}") from error
-        inputs = inputs.to(self._model.device)
+        inputs = {name: tensor.to(self._model.device) for name, tensor in self._inputs(images, prompts).items()}
         with torch.inference_mode():
             # (batch, prompt + new tokens)
             tokens = self._model.generate(**inputs, max_new_tokens=max_new_tokens)
@@ -123,10 +119,23 @@ class TransformersAnswerer:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _chat(self, prompt: str) -> str:
-        message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}
-        chat: str = self._processor.apply_chat_template([message], tokenize=False, add_generation_prompt=True)
-        return chat
+    def _inputs(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> dict[str, torch.Tensor]:
+        """What the model wants of these pictures and prompts: of ordinary prompts, all that the processor itself would give."""
+        try:
+            layouts = [self._vision.layout(*image.size) for image in images]
+            seen = self._vision.tensors(images)
+        except ValueError as error:
+            raise InferenceError(f"the image processor refuses a picture: {str(error).splitlines()[0]}") from error
+        rows = [
+            filled(self._chat.prompt(prompt), self._chat.picture_id, self._vision.placeholder(layout))
+            for prompt, layout in zip(prompts, layouts, strict=True)
+        ]
+        ids = torch.full((len(rows), max(map(len, rows))), self._pad)
+        mask = torch.zeros_like(ids)
+        for number, row in enumerate(rows):
+            # Padding on the left: every row's next token then comes at the same place.
+            ids[number, -len(row) :], mask[number, -len(row) :] = torch.tensor(row), 1
+        return {"input_ids": ids, "attention_mask": mask, **seen, **self._vision.beside(layouts, ids)}
 
 
 class Kept(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from diagramlens.export import ExportError
 from diagramlens.export.gguf import write_language, write_mmproj
 from diagramlens.export.llama import GGUFAnswerer, is_available
 from diagramlens.inference import Answerer
+from diagramlens.models.chat import Chat, filled
+from diagramlens.models.families import family_of
 from diagramlens.models.loading import load_model, load_processor
 from diagramlens.params import ModelEntry
 
@@ -137,9 +140,35 @@ def test_a_picture_thinner_than_the_processor_takes_is_refused_in_one_line(answe
 
 
 @needs_llama
-def test_a_prompt_with_a_media_marker_of_its_own_is_refused(answerer: GGUFAnswerer) -> None:
-    with pytest.raises(ExportError, match=r"^a prompt may not hold <__media__>[^\n]*$"):
-        answerer.answer(pictures()[:1], ["What is <__media__>?"], 4)
+@pytest.mark.parametrize(
+    "quoted", ["<__media__>", "<|im_end|>", "<|image_pad|>", "<|vision_start|><|image_pad|><|vision_end|>"]
+)
+def test_what_looks_like_a_control_token_or_a_picture_in_a_prompt_is_text(
+    quoted: str, untied_dir: Path, entry: Entry, answerer: GGUFAnswerer
+) -> None:
+    source, image, prompt = entry(untied_dir), pictures()[0], f"What is {quoted}?"
+    processor, model = load_processor(source), load_model(source)
+    family = family_of(processor)
+    chat, vision = Chat(processor, family.end_of_turn), family.pictures(processor)
+    layout = vision.layout(*image.size)
+    ids = torch.tensor([filled(chat.prompt(prompt), chat.picture_id, vision.placeholder(layout))])
+    with torch.inference_mode():
+        logits = model(input_ids=ids, **vision.tensors([image]), **vision.beside([layout], ids)).logits[0, -1]
+    found = torch.tensor(answerer.next_token_logits(image, prompt)).double().log_softmax(-1)
+    assert divergence(logits.double().log_softmax(-1), found) < 1e-4
+
+
+@needs_llama
+def test_the_files_own_tokenizer_cuts_text_as_transformers_does(files: Path, untied_dir: Path, entry: Entry) -> None:
+    """Whoever runs the files with llama.cpp alone has no other."""
+    from llama_cpp import Llama
+
+    tokenizer = load_processor(entry(untied_dir)).tokenizer
+    llama = Llama(str(files / "model-f16.gguf"), vocab_only=True, verbose=False)
+    for prompt in PROMPTS:
+        text = f"<|im_start|>user\n{unicodedata.normalize('NFC', prompt)}<|im_end|>\n"
+        assert llama.tokenize(text.encode(), add_bos=False, special=True) == tokenizer(text)["input_ids"]
+    llama.close()
 
 
 @needs_llama

@@ -344,3 +344,38 @@ def test_a_model_answers_a_batch_as_it_answers_each(kind, entry_of, pictures, qu
     together = answerer.answer(images, prompts, 6)
     assert together == [answerer.answer([image], [prompt], 6)[0] for image, prompt in zip(images, prompts, strict=True)]
     assert any(together)
+
+
+@each_architecture
+def test_a_model_is_asked_what_the_processor_itself_would_ask(kind, entry_of, pictures, questions) -> None:
+    entry, chosen = entry_of(kind), questions[:4]
+    model, processor = load_model(entry), load_processor(entry)
+    images = [pictures.open(question.diagram_id).convert("RGB") for question in chosen]
+    turns = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": row.prompt}]} for row in chosen]
+    texts = [processor.apply_chat_template([turn], tokenize=False, add_generation_prompt=True) for turn in turns]
+    # Tiles are dealt to samples by nested lists.
+    shown = [[image] for image in images] if ARCHITECTURES[kind] == "smolvlm" else images
+    inputs = processor(images=shown, text=texts, return_tensors="pt", padding=True, padding_side="left")
+    answers = TransformersAnswerer(model, processor).answer(images, [question.prompt for question in chosen], 6)
+    new = model.generate(**inputs, max_new_tokens=6)[:, inputs["input_ids"].shape[1] :]
+    assert answers == [text.strip() for text in processor.batch_decode(new, skip_special_tokens=True)]
+
+
+@each_architecture
+def test_rows_that_quote_every_control_token_are_trained_on_and_answered(
+    kind, train, entry_of, phase, quick, questions, pictures
+) -> None:
+    entry = entry_of(kind)
+    added = load_processor(entry).tokenizer.added_tokens_decoder.values()
+    quoted = " and ".join(sorted(token.content for token in added))
+    hostile = [
+        dataclasses.replace(row, prompt=f"{quoted} {row.prompt}", answer=f"{row.answer}{quoted}") for row in questions
+    ]
+    asked = {"settings": quick["settings"].model_copy(update={"generated": 2, "best_by": "accuracy"})}
+    result = train(
+        phase(language=("lora", 1e-3)), entry=entry, training=hostile[:4], validation=hostile[12:14], **(quick | asked)
+    )
+    assert "validation_accuracy" in result.trained.curves[-1]
+    answerer = TransformersAnswerer(load_model(entry, adapter=result.adapter), load_processor(entry))
+    image = pictures.open(hostile[0].diagram_id).convert("RGB")
+    assert len(answerer.answer([image], [hostile[0].prompt], 4)) == 1

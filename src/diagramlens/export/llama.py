@@ -5,7 +5,9 @@ transformers sees:
 
 - llama.cpp letterboxes where Hugging Face stretches, and knows nothing of min_pixels and max_pixels. A picture that is not on the grid
   already silently gets another embedding (cosine 0.2 to 0.5), so pictures are resized here, as the processor would.
-- llama.cpp applies no Unicode normalisation; Qwen2's tokenizer applies NFC. Prompts are normalised here.
+- llama.cpp looks for control tokens and for its mark of a picture in the whole rendered chat, also in what a prompt quotes, and applies no
+  Unicode normalisation where Qwen2's tokenizer applies NFC. Prompts come to it as token ids, cut as in training (see `models.chat`); the
+  mark for the picture is all that it cuts itself.
 - Decoding is greedy over the plain logits. The wrapper's default repeat_penalty of 1.1 would punish a netlist for naming a node twice.
 """
 
@@ -14,7 +16,6 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.util
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,12 +27,12 @@ from transformers import ProcessorMixin
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
 from diagramlens.export import ExportError
+from diagramlens.models.chat import Chat
+from diagramlens.models.families import family_of
 
 # With GGML_NATIVE on, gcc 12 on a CPU with AMX builds a library that crashes on quantised models (llama.cpp issue 20824).
 INSTALL = "CMAKE_ARGS=-DGGML_NATIVE=OFF pip install -c constraints.txt -r requirements-llama.txt"
 
-# llama.cpp puts the marks around a picture itself, so this whole sequence of the chat template gives way to its media marker.
-_PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
 # Tokens of one decoding step while the prompt is read: llama.cpp's own default.
 _STEP = 512
 
@@ -62,6 +63,7 @@ class GGUFAnswerer:
         self._low: Any = importlib.import_module("llama_cpp.llama_cpp")
         self._mtmd: Any = importlib.import_module("llama_cpp.mtmd_cpp")
         self._processor: Any = processor
+        self._chat = Chat(processor, family_of(processor).end_of_turn)
         self._context = context
         self._closed = False
         # Kept on self: ctypes does not hold the callback, and llama.cpp calls it until the end.
@@ -70,7 +72,7 @@ class GGUFAnswerer:
             self._open(model, mmproj, threads, stack)
             self._stack = stack.pop_all()
         # The picture whose tokens are in the cache: what was read up to its end, and the position behind it.
-        self._seen: tuple[str, bytes, tuple[int, int]] | None = None
+        self._seen: tuple[tuple[int, ...], bytes, tuple[int, int]] | None = None
         self._behind_picture = 0
 
     def _open(self, model: Path, mmproj: Path, threads: int, stack: ExitStack) -> None:
@@ -125,7 +127,7 @@ class GGUFAnswerer:
         self._stack.close()
 
     def _answer_one(self, image: Image.Image, prompt: str, max_new_tokens: int) -> str:
-        self._llama.n_tokens = self._read(image, prompt, room=max_new_tokens)
+        self._read(image, prompt, room=max_new_tokens)
         tokens: list[int] = []
         while len(tokens) < max_new_tokens:
             token = int(self._logits().argmax())
@@ -141,72 +143,67 @@ class GGUFAnswerer:
         pointer = self._low.llama_get_logits_ith(self._llama.ctx, -1)
         return np.ctypeslib.as_array(pointer, shape=(self._llama.n_vocab(),)).copy()
 
-    def _read(self, image: Image.Image, prompt: str, room: int) -> int:
-        """Bring picture and prompt into the cache, with the logits of what follows. Returns the position behind the prompt."""
+    def _read(self, image: Image.Image, prompt: str, room: int) -> None:
+        """Bring picture and prompt into the cache, with the logits of what follows."""
         if self._closed:
             raise ExportError("this GGUF model is closed already")
-        marker = self._mtmd.mtmd_default_marker().decode()
-        text = self._chat_text(prompt, marker)
+        ids = self._chat.prompt(prompt)
+        place = ids.index(self._chat.picture_id)
+        before, behind = ids[:place], ids[place + 1 :]
         picture = self._on_grid(image)
-        key = (text.partition(marker)[0], picture.tobytes(), picture.size)
-        with self._chunks(text, picture) as chunks:
-            count = self._mtmd.mtmd_input_chunks_size(chunks)
-            needed = self._mtmd.mtmd_helper_get_n_tokens(chunks) + room
+        key = (before, picture.tobytes(), picture.size)
+        with self._chunk(picture) as chunk:
+            needed = len(before) + self._mtmd.mtmd_input_chunk_get_n_tokens(chunk) + len(behind) + room
             if needed > self._context:
                 raise ExportError(
                     f"a prompt with its picture and {room} tokens of answer takes {needed} tokens; context = {self._context}"
                 )
-            again = key == self._seen
-            self._seen = None
-            memory = self._low.llama_get_memory(self._llama.ctx)
-            position = self._low.llama_pos(self._behind_picture if again else 0)
-            self._low.llama_memory_seq_rm(memory, 0, position, -1)
-            # Three chunks: the text before the picture, the picture, the text behind it.
-            for number in range(2 if again else 0, count):
-                self._evaluate(self._mtmd.mtmd_input_chunks_get(chunks, number), position, last=number == count - 1)
-                if number == 1:
-                    self._behind_picture = position.value
-            self._seen = key
-        return int(position.value)
+            if key != self._seen:
+                self._seen = None
+                self._evaluate(before, 0)
+                self._behind_picture = self._evaluate_picture(chunk, len(before))
+                self._seen = key
+        self._evaluate(behind, self._behind_picture)
 
-    def _evaluate(self, chunk: Any, position: Any, *, last: bool) -> None:
+    def _evaluate(self, ids: Sequence[int], position: int) -> None:
+        """Read tokens from a position on; what was in the cache from there on is forgotten."""
+        self._llama.n_tokens = position
+        try:
+            self._llama.eval(ids)
+        except RuntimeError as error:
+            raise ExportError(f"llama.cpp could not read the prompt ({error})") from error
+
+    def _evaluate_picture(self, chunk: Any, position: int) -> int:
+        """Read the picture from a position on. Returns the position behind it: as far on as the longer of its sides has cells."""
         # The call adds to what it is given as the new position, so it must start as the old one.
+        behind = self._low.llama_pos(position)
         failed = self._mtmd.mtmd_helper_eval_chunk_single(
-            self._eyes, self._llama.ctx, chunk, position.value, 0, _STEP, last, ctypes.byref(position)
+            self._eyes, self._llama.ctx, chunk, position, 0, _STEP, False, ctypes.byref(behind)
         )
         if failed:
-            raise ExportError(f"llama.cpp could not read the prompt (code {failed})")
+            raise ExportError(f"llama.cpp could not read the picture (code {failed})")
+        return int(behind.value)
 
     @contextmanager
-    def _chunks(self, text: str, picture: Image.Image) -> Iterator[Any]:
+    def _chunk(self, picture: Image.Image) -> Iterator[Any]:
+        """The picture as llama.cpp takes it in, without the marks around it, which are among the prompt's tokens."""
         data = picture.tobytes()
         pixels = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)
-        encoded = text.encode()
+        marker = self._mtmd.mtmd_default_marker()
         with ExitStack() as held:
             bitmap = self._mtmd.mtmd_bitmap_init(picture.width, picture.height, pixels)
             held.callback(self._mtmd.mtmd_bitmap_free, bitmap)
             chunks = self._mtmd.mtmd_input_chunks_init()
             held.callback(self._mtmd.mtmd_input_chunks_free, chunks)
             bitmaps = (self._mtmd.mtmd_bitmap_p_ctypes * 1)(bitmap)
-            given = self._mtmd.mtmd_input_text(
-                text=encoded, text_len=len(encoded), add_special=True, parse_special=True
-            )
+            given = self._mtmd.mtmd_input_text(text=marker, text_len=len(marker), add_special=False, parse_special=True)
             failed = self._mtmd.mtmd_tokenize(self._eyes, chunks, ctypes.byref(given), bitmaps, 1)
-            if failed or self._mtmd.mtmd_input_chunks_size(chunks) != 3:
-                raise ExportError(f"llama.cpp could not tokenize the prompt (code {failed})")
-            yield chunks
-
-    def _chat_text(self, prompt: str, marker: str) -> str:
-        turn = {
-            "role": "user",
-            "content": [{"type": "image"}, {"type": "text", "text": unicodedata.normalize("NFC", prompt)}],
-        }
-        text: str = self._processor.apply_chat_template([turn], tokenize=False, add_generation_prompt=True)
-        text = text.replace(_PICTURE, marker, 1)
-        # With more markers than pictures mtmd_tokenize reads past the end of its list and takes the process with it.
-        if text.count(marker) != 1:
-            raise ExportError(f"a prompt may not hold {marker}, which is llama.cpp's mark for a picture")
-        return text
+            every = range(0 if failed else self._mtmd.mtmd_input_chunks_size(chunks))
+            found = [self._mtmd.mtmd_input_chunks_get(chunks, number) for number in every]
+            kinds = [self._mtmd.mtmd_input_chunk_get_type(chunk) for chunk in found]
+            if kinds.count(self._mtmd.MTMD_INPUT_CHUNK_TYPE_IMAGE) != 1:
+                raise ExportError(f"llama.cpp could not take in the picture (code {failed})")
+            yield found[kinds.index(self._mtmd.MTMD_INPUT_CHUNK_TYPE_IMAGE)]
 
     def _on_grid(self, image: Image.Image) -> Image.Image:
         smallest, largest = self._pixel_budget()

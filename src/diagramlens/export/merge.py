@@ -21,7 +21,8 @@ from safetensors import safe_open
 from transformers import PreTrainedModel
 
 from diagramlens.export import ExportError
-from diagramlens.models.families import component_of, family_named, is_quantized_component
+from diagramlens.models.chat import Chat, filled
+from diagramlens.models.families import component_of, family_named, family_of, is_quantized_component
 from diagramlens.models.loading import FULL_WEIGHTS_FILE, load_model, load_processor
 from diagramlens.params import ModelEntry
 from diagramlens.records import Diagram, Question, parquet_files, read_rows, read_table
@@ -150,14 +151,15 @@ def read_samples(questions: Path, diagrams: Path, count: int) -> list[Sample]:
 @torch.inference_mode()
 def answer_logits(model: PreTrainedModel | PeftModel, processor: Any, sample: Sample) -> torch.Tensor:
     """The logits that predict each token of the answer and its end, teacher-forced: (tokens, vocabulary), fp32, on the CPU."""
-    turn = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": sample.prompt}]}
-    asked = processor.apply_chat_template([turn], tokenize=False, add_generation_prompt=True)
+    family = family_of(processor)
+    chat, vision = Chat(processor, family.end_of_turn), family.pictures(processor)
     picture = Image.open(BytesIO(sample.image)).convert("RGB")
-    question = processor(images=[picture], text=[asked], return_tensors="pt")
-    whole = processor(
-        images=[picture], text=[asked + sample.answer + processor.tokenizer.eos_token], return_tensors="pt"
-    )
-    length = whole["input_ids"].shape[1] - question["input_ids"].shape[1]
+    layouts, answer = [vision.layout(*picture.size)], chat.answer(sample.answer)
+    asked = filled(chat.prompt(sample.prompt), chat.picture_id, vision.placeholder(layouts[0]))
+    ids = torch.tensor([[*asked, *answer]])
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), **vision.tensors([picture])}
+    inputs |= vision.beside(layouts, ids)
     # Logits for the answer only, and one position more, which predicts its first token; the last predicts what nothing checks.
-    logits = model(**whole.to(model.device), logits_to_keep=length + 1).logits
+    on_device = {name: tensor.to(model.device) for name, tensor in inputs.items()}
+    logits = model(**on_device, logits_to_keep=len(answer) + 1).logits
     return logits[0, :-1].float().cpu()

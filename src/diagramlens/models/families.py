@@ -169,6 +169,14 @@ def family_named(name: str) -> Family:
     return FAMILIES[name]
 
 
+def family_of(processor: ProcessorMixin) -> Family:
+    """The family whose processor this is. Raises FamilyError for a class that no architecture names."""
+    for family in FAMILIES.values():
+        if any(type(processor) is architecture.processor for architecture in family.architectures.values()):
+            return family
+    raise FamilyError(f"a processor of class {type(processor).__name__} belongs to no family")
+
+
 def plain_name(name: str) -> str:
     """A parameter's or module's name without the prefix of a PEFT wrapper.
 

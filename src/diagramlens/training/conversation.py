@@ -4,7 +4,7 @@ The dataset has TRL's columns `images` and `messages`. A picture stands in it by
 share its PNG bytes, which are decoded when a batch needs them, so that no pixels are ever held for the whole dataset.
 
 The loss is on the answer and the end-of-turn token, and on nothing else. Which tokens these are follows from the model's own chat
-template: the conversation is rendered up to the assistant's turn, and what comes after that is the answer. (TRL finds the answer
+template (see `models.chat`): it is rendered up to the assistant's turn, and what comes after that is the answer. (TRL finds the answer
 through a marked copy of the template that it looks up by its exact text; a template that it does not know would not train at all.)
 
 A question about no picture has an empty diagram id, and makes a conversation of text alone.
@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import torch
 from datasets import Dataset
 from PIL import Image, UnidentifiedImageError
 from transformers import ProcessorMixin
 
+from diagramlens.models.chat import Chat, filled
 from diagramlens.models.vision_inputs import Layout, VisionInputs
 from diagramlens.records import Diagram, DiagramLensError, Question, read_rows, read_table
 
@@ -112,53 +112,26 @@ class Encoded:
 
     def filled(self, mark: int, placeholder: Sequence[int]) -> Encoded:
         """The conversation with the one id `mark`, where the picture belongs, replaced by the ids that stand for the picture."""
-        place = self.ids.index(mark)
-        return Encoded((*self.ids[:place], *placeholder, *self.ids[place + 1 :]), self.answer - 1 + len(placeholder))
+        return Encoded(filled(self.ids, mark, placeholder), self.answer - 1 + len(placeholder))
 
 
 class Encoder:
     """Token ids of conversations. Texts are encoded once and kept (about 1 KB each), so that later epochs cost nothing."""
 
     def __init__(self, processor: ProcessorMixin, end_of_turn: str) -> None:
-        self._processor = cast(Any, processor)
-        self._end_of_turn = end_of_turn
+        self._chat = Chat(processor, end_of_turn)
         self._known: dict[tuple[str, str, bool], Encoded] = {}
-        added = processor.tokenizer.added_tokens_decoder.values()
-        self._special = sorted({token.content for token in added if token.special})
-        self.picture_id: int = self._processor.image_token_id
+        self.picture_id: int = self._chat.picture_id
         self.pad_id: int = processor.tokenizer.pad_token_id
 
     def encode(self, prompt: str, answer: str, picture: bool = True) -> Encoded:
-        """Prompt and answer in the chat template, with one id for the picture where there is one.
-
-        Raises ConversationError for a text that holds a control token of the model.
-        """
+        """Prompt and answer in the chat template, with one id for the picture where there is one. Raises ChatError."""
         key = (prompt, answer, picture)
         if key not in self._known:
-            self._known[key] = self._encode(prompt, answer, picture)
+            # Two pieces, as when generating: there the prompt's tokens are fixed before the answer's first.
+            asked = self._chat.prompt(prompt, picture)
+            self._known[key] = Encoded((*asked, *self._chat.answer(answer, picture)), len(asked))
         return self._known[key]
-
-    def _encode(self, prompt: str, answer: str, picture: bool) -> Encoded:
-        for token in self._special:
-            if token in prompt or token in answer:
-                raise ConversationError(f"a question holds the model's control token {token}: {prompt[:60]!r}")
-        turn = [
-            {"role": "user", "content": [*([{"type": "image"}] if picture else []), {"type": "text", "text": prompt}]}
-        ]
-        reply = [{"role": "assistant", "content": [{"type": "text", "text": answer}]}]
-        before = self._processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-        whole = self._processor.apply_chat_template(turn + reply, tokenize=False)
-        # SmolVLM's template parts the answer from `Assistant:` by a space that is the model's to write.
-        learnt = re.match(r"\s??" + re.escape(answer + self._end_of_turn), whole.removeprefix(before))
-        if not whole.startswith(before) or learnt is None:
-            raise ConversationError(
-                f"the chat template does not put the answer and {self._end_of_turn} right behind the prompt"
-            )
-        # Two pieces, as when generating: there the prompt's tokens are fixed before the answer's first.
-        tokenizer = self._processor.tokenizer
-        prompt_ids = tokenizer(before, add_special_tokens=False)["input_ids"]
-        answer_ids = tokenizer(learnt.group(), add_special_tokens=False)["input_ids"]
-        return Encoded((*prompt_ids, *answer_ids), len(prompt_ids))
 
     def encode_row(self, example: Mapping[str, Any], layouts: Sequence[Layout], vision: VisionInputs) -> Encoded:
         """A row of `conversation_dataset` as the model reads it, its picture (of that layout) filled in."""
