@@ -6,6 +6,7 @@ from pathlib import Path
 import own_src  # noqa: F401 - before diagramlens
 
 from diagramlens.declared import StageParams
+from diagramlens.models.source import check_source
 from diagramlens.params import Runtime
 from diagramlens.runtime import stage, write_metrics
 from diagramlens.training.launching import Files, is_worker, launch, one_gpu_in_view, worker, worker_cores
@@ -33,6 +34,7 @@ def main() -> None:
             run.file("metrics/train_curves.csv"),
             run.kept(depends, CODE),
         )
+        check_source(run.params.model)
         if run.runtime.launcher == "none":
             train(run.params, run.runtime, files)
         else:
@@ -48,14 +50,12 @@ def train(params: StageParams, runtime: Runtime, files: Files) -> None:
     # Imported now that the parameters are known to be right: torch takes seconds, and a misspelt key should not.
     from diagramlens.inspecting.out_of_memory import Use, out_of_memory_advice
     from diagramlens.models.families import family_named
-    from diagramlens.models.loading import check_source
     from diagramlens.training.conversation import Pictures, read_questions
     from diagramlens.training.curves import write_curves
     from diagramlens.training.processes import is_main
     from diagramlens.training.recipe import Machine, train_recipe
 
     model, recipe, lora, settings = params.model, params.recipe, params.lora, params.train
-    check_source(model)
     tracked = files.checkpoints.parents[1] / "runs" / files.checkpoints.name
     cores = worker_cores(runtime)
     with out_of_memory_advice(Use("train", str(params.names.model), model, recipe, lora, settings)):

@@ -18,11 +18,9 @@ from diagramlens.params import load_params
 ROOT = Path(__file__).parents[2]
 STAGES = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 # These carry values through and compute nothing, so that a new parameter of one stage does not make all others stale.
-# `inspecting` gives advice when memory runs out, and nothing else.
-PLUMBING = {
-    f"diagramlens.{name}"
-    for name in ("params", "problems", "declared", "keeping", "locks", "runtime", "inspecting.out_of_memory")
-}
+# `inspecting` gives advice when memory runs out, and nothing else; `network` and `models.source` say what is not to be had.
+_CARRIERS = ("params", "problems", "declared", "keeping", "locks", "runtime", "network", "models.source")
+PLUMBING = {f"diagramlens.{name}" for name in (*_CARRIERS, "inspecting.out_of_memory")}
 # Train grades where train.generated asks for it, and keeps another checkpoint where best_by does. A new grader is no reason to
 # train everybody's model again; `dvc repro --force train` is there for those who want that.
 ACCEPTED = {"train": ("src/diagramlens/domains", "src/diagramlens/grading", "src/diagramlens/inference.py")}

@@ -183,6 +183,15 @@ def test_offline_one_line_says_what_to_do(tmp_path: Path) -> None:
     assert f"kind: circuitsense, path: {tmp_path / 'circuits'}" in message
 
 
+def test_a_hub_out_of_reach_is_the_same_line_with_the_reason(serve: Hub, tmp_path: Path) -> None:
+    serve.shutdown()
+    serve.server_close()
+    message = fetch(serve, tmp_path / "circuits")
+    where = serve.url.removeprefix("http://")
+    assert message.startswith(f"somebody/Circuits: the hub cannot be reached: {where}: Connection refused, and ")
+    assert f"hf download somebody/Circuits --repo-type dataset --revision {COMMIT}" in message
+
+
 def test_a_folder_of_another_commit_is_not_mixed_with_this_one(tmp_path: Path) -> None:
     folder = tmp_path / "circuits"
     shutil.copytree(SAMPLE, folder)

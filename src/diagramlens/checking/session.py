@@ -14,13 +14,13 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from diagramlens.models.families import Family, family_named
 from diagramlens.models.loading import (
-    check_source,
     has_bf16_matmul,
     load_model,
     load_processor,
     pick_device,
     put_weights,
 )
+from diagramlens.models.source import check_source
 from diagramlens.models.vision_inputs import VisionInputs
 from diagramlens.params import Params, Phase
 from diagramlens.records import DiagramLensError, Question

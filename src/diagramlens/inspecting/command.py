@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from diagramlens.inspecting.inspection import as_json, inspect_recipe
-from diagramlens.inspecting.tables import report
+from diagramlens.models.source import CONFIG_ADVICE, check_source
 from diagramlens.params import PARAMS_FILE, ParamsError, load_params
 from diagramlens.params.names import no_such_entry
 
@@ -52,6 +51,12 @@ def run(args: argparse.Namespace) -> int:
     changed["min_pixels"] = args.max_pixels if fixed else None
     entry = entry.model_copy(update={key: value for key, value in changed.items() if value})
     lora = params.lora.model_copy(update={"r": args.rank} if args.rank else {})
+    if args.config is None:
+        check_source(entry, otherwise=CONFIG_ADVICE)
+    # Imported now that there is something to inspect: torch takes seconds.
+    from diagramlens.inspecting.inspection import as_json, inspect_recipe
+    from diagramlens.inspecting.tables import report
+
     found = inspect_recipe(
         entry,
         phases,

@@ -17,7 +17,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers.quantizers.quantizers_utils import should_convert_module
 
 from diagramlens.models.families import Family, check_components, component_of
-from diagramlens.models.loading import LoadingError, check_source
+from diagramlens.models.source import CONFIG_ADVICE, LoadingError, check_source
 from diagramlens.params import ModelEntry
 
 
@@ -48,7 +48,7 @@ def read_config(entry: ModelEntry, family: Family, file: Path | None = None) -> 
     Raises LoadingError where it is missing, unreadable, or of another family's architecture.
     """
     if file is None:
-        check_source(entry)
+        check_source(entry, otherwise=CONFIG_ADVICE)
     elif not file.is_file():
         raise LoadingError(f"{file}: no such file; give the path of a config.json")
     where = entry.source if file is None else str(file)

@@ -27,16 +27,12 @@ from transformers.utils.hub import cached_file
 from transformers.utils.import_utils import is_flash_attn_2_available
 
 from diagramlens.models.families import Architecture, Family, check_components, family_named, plain_name
+from diagramlens.models.source import LOCAL_ADVICE, LoadingError, check_source
 from diagramlens.models.vision_inputs import Tiles
 from diagramlens.params import ModelEntry
-from diagramlens.records import DiagramLensError
 
 ADAPTER_BASE_FILE = "adapter_base.json"
 FULL_WEIGHTS_FILE = "full.safetensors"
-
-
-class LoadingError(DiagramLensError):
-    """A model, processor or adapter that is not there, is damaged, or does not fit."""
 
 
 def pick_device(name: str) -> torch.device:
@@ -341,15 +337,7 @@ def put_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], where: st
 # --------------------------------------------------------------------------------------------------------------------------- sources
 
 
-_LOCAL_ADVICE = "set models.<name>.source in params.yaml to a folder with config.json and safetensors, or run the stage that makes it"
 _HUB_ADVICE = "check models.<name>.source and revision in params.yaml, and the network (HF_HUB_OFFLINE, HF_TOKEN), or download it first"
-
-
-def check_source(entry: ModelEntry) -> None:
-    """Raise LoadingError where a model's source is a folder that holds no model. A hub id is not looked up."""
-    if entry.is_local and not (Path(entry.source) / "config.json").is_file():
-        what = "no config.json there" if Path(entry.source).is_dir() else "no such folder"
-        raise LoadingError(f"model source {entry.source}: {what}; {_LOCAL_ADVICE}")
 
 
 def _architecture(entry: ModelEntry, family: Family) -> Architecture:
@@ -377,7 +365,7 @@ def _folder_of(entry: ModelEntry) -> Path:
 
 
 def _not_loaded(entry: ModelEntry, what: str, error: Exception) -> str:
-    advice = _LOCAL_ADVICE if entry.is_local else _HUB_ADVICE
+    advice = LOCAL_ADVICE if entry.is_local else _HUB_ADVICE
     return f"model source {entry.source}: {what} cannot be loaded ({_first_line(error)}); {advice}"
 
 

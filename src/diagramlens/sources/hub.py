@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from diagramlens.network import why_offline
 from diagramlens.sources.files import printable
 from diagramlens.sources.ledger import SourceError
 
@@ -45,11 +46,10 @@ def fetch_dataset(
     if _recorded(folder) == json.loads(json.dumps(asdict(dataset))):
         return folder
     _refuse_another(dataset, folder)
-    from huggingface_hub import is_offline_mode
-
-    if is_offline_mode():
+    offline = why_offline()
+    if offline:
         raise SourceError(
-            f"{dataset.repository}: HF_HUB_OFFLINE is set, and {folder} does not hold it; {_by_hand(dataset, folder)}"
+            f"{dataset.repository}: {offline}, and {folder} does not hold it; {_by_hand(dataset, folder)}"
         )
     sizes = _listed(dataset, folder)
     fault = ""
