@@ -28,8 +28,9 @@ if __name__ == "__main__":
         from diagramlens.evaluation.metrics import summarize
         from diagramlens.evaluation.scoring import score
         from diagramlens.evaluation.selection import diagrams_of, to_ask, whole_diagrams
-        from diagramlens.evaluation.variants import check_variants, is_gguf, open_variant
-        from diagramlens.inference import answer_all, closing
+        from diagramlens.evaluation.variants import check_variants, familiarity_of, is_gguf, open_variant
+        from diagramlens.export.calibration import Machine, unlike_share
+        from diagramlens.inference import TransformersAnswerer, answer_all, closing
         from diagramlens.inspecting.out_of_memory import Use, out_of_memory_advice
         from diagramlens.models.pretraining import known_topologies
 
@@ -49,7 +50,9 @@ if __name__ == "__main__":
         kept = run.kept([*INPUTS, entry.source] if entry.is_local else INPUTS, CODE)
         out = run.out("data/predictions")
         use = Use("evaluate", run.params.names.model, run.params.model, batch=settings.batch)
+        shown = [(diagram.id, diagram.image) for diagram in diagrams.values()]
         predictions: dict[str, list[Prediction]] = {}
+        unlike: dict[str, float] = {}
         for variant in settings.variants:
             with out_of_memory_advice(use):
                 model = open_variant(
@@ -66,11 +69,15 @@ if __name__ == "__main__":
                         progress=partial(run.progress, unit=f"batches of {variant}"),
                         kept=KeptAnswers(kept / f"{variant}.jsonl"),
                     )
+                    familiarity = familiarity_of(variant)
+                    if familiarity and isinstance(answerer, TransformersAnswerer):
+                        machine = Machine(settings.batch, run.workers)
+                        unlike[variant] = unlike_share(answerer, familiarity, shown, machine)
             predictions[variant] = score(variant, questions, texts)
             write_table(out / f"{variant}.parquet", predictions[variant], Prediction)
         run.metrics("metrics/metrics.json", {variant: summarize(rows) for variant, rows in predictions.items()})
         examined = {"diagrams": len(diagrams), "questions": len(questions), "topologies": len(topologies)}
-        run.metrics("metrics/evaluate.json", {**examined, "topologies_pretrained_on": known})
+        run.metrics("metrics/evaluate.json", {**examined, "topologies_pretrained_on": known, "unlike_share": unlike})
         parts = {diagram.id: part_count(diagram.truth) for diagram in diagrams.values()}
         by_parts = accuracy_table(predictions, "parts", lambda row: parts[row.diagram_id])
         write_csv(run.file("metrics/accuracy_by_parts.csv"), "parts", settings.variants, by_parts)

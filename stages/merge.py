@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import own_src  # noqa: F401 - before diagramlens
@@ -9,10 +10,13 @@ import own_src  # noqa: F401 - before diagramlens
 from diagramlens.runtime import stage
 
 ADAPTER = Path("models/adapter")
+VALIDATION = Path("data/split/validation.parquet")
+DIAGRAMS = Path("data/diagrams")
 
 if __name__ == "__main__":
     with stage("merge") as run:
         # Imported now that the parameters are known to be right: torch takes seconds, and a misspelt key should not.
+        from diagramlens.export.calibration import Machine, calibrate
         from diagramlens.export.merge import (
             can_measure_four_bit,
             check_shift,
@@ -25,19 +29,25 @@ if __name__ == "__main__":
 
         entry = run.params.model
         device = pick_device(run.runtime.device)
-        samples = read_samples(Path("data/split/validation.parquet"), Path("data/diagrams"), run.params.merge.samples)
+        samples = read_samples(VALIDATION, DIAGRAMS, run.params.merge.samples)
         out = run.out("models/merged")
         with out_of_memory_advice(Use("merge", run.params.names.model, entry)):
             merge_adapter(entry, ADAPTER, out, device=device)
             shift = measure_shift(entry, ADAPTER, out, samples, device=device)
         check_shift(shift, run.params.merge.tolerance)
+        machine = Machine(entry.micro_batch, run.workers, partial(run.progress, unit="batches read"))
+        with out_of_memory_advice(Use("merge", run.params.names.model, entry)):
+            familiar = calibrate(entry, out, VALIDATION, DIAGRAMS, run.params.merge.pictures, machine, device=device)
         metrics = {
             "max_logit_difference": shift.maximum,
             "mean_logit_difference": shift.mean,
             "same_top_token": shift.agreement,
             "samples": len(samples),
             "tokens": shift.tokens,
+            "pictures_read": familiar.pictures if familiar else 0,
         }
+        if familiar:
+            metrics["unlike_below"] = familiar.threshold
         if can_measure_four_bit(entry, ADAPTER):
             over = measure_shift(entry, ADAPTER, out, samples, device=device, four_bit=True)
             metrics["four_bit_base_max_logit_difference"] = over.maximum

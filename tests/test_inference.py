@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import signal
 import sys
@@ -16,7 +17,15 @@ from PIL import Image, ImageDraw
 
 from diagramlens import inference
 from diagramlens.evaluation.kept_answers import KeptAnswers
-from diagramlens.inference import Asked, InferenceError, TransformersAnswerer, answer_all, closing, open_picture
+from diagramlens.inference import (
+    Asked,
+    InferenceError,
+    TransformersAnswerer,
+    answer_all,
+    closing,
+    likelihoods_of_all,
+    open_picture,
+)
 from diagramlens.models.processors import PicturesOnlyQwen2VLProcessor
 
 
@@ -189,6 +198,30 @@ def test_an_answer_ends_with_its_turn(tiny_model_dir: Path, token: str, text: st
         model.lm_head.weight.zero_()
         model.lm_head.bias.zero_()[processor.tokenizer.convert_tokens_to_ids(token)] = 9.0
     assert TransformersAnswerer(model, processor).answer([Image.new("RGB", (56, 56))], ["Read."], 4) == [text]
+
+
+@pytest.mark.parametrize(("token", "steps"), [("R", 3), ("<|im_end|>", 1)])
+def test_how_sure_a_model_is_of_an_answer_is_the_mean_over_its_own_tokens(
+    tiny_model_dir: Path, token: str, steps: int
+) -> None:
+    from transformers import Qwen2VLForConditionalGeneration
+
+    model = Qwen2VLForConditionalGeneration.from_pretrained(tiny_model_dir, dtype=torch.float32)
+    processor = PicturesOnlyQwen2VLProcessor.from_pretrained(tiny_model_dir)
+    model.lm_head = torch.nn.Linear(model.lm_head.in_features, model.lm_head.out_features)
+    with torch.no_grad():
+        model.lm_head.weight.zero_()
+        model.lm_head.bias.zero_()[processor.tokenizer.convert_tokens_to_ids(token)] = 5.0
+    (found,) = TransformersAnswerer(model, processor).likelihoods([Image.new("RGB", (56, 56))], ["Read."], steps)
+    assert found == pytest.approx(5 - math.log(math.exp(5) + model.lm_head.out_features - 1), abs=1e-5)
+
+
+def test_how_sure_a_model_is_depends_neither_on_the_batch_nor_on_the_processes(answerer: TransformersAnswerer) -> None:
+    alone = likelihoods_of_all(answerer, ASKED, batch=1, max_new_tokens=12)
+    assert likelihoods_of_all(answerer, ASKED, batch=5, max_new_tokens=12) == pytest.approx(alone, abs=1e-4)
+    assert likelihoods_of_all(answerer, ASKED, batch=2, max_new_tokens=12, cores=2) == pytest.approx(alone, abs=1e-4)
+    assert len(set(alone)) > 1 and max(alone) < 0
+    assert answerer.likelihoods([], [], 4) == []
 
 
 def test_the_generation_settings_of_a_published_folder_are_not_followed(tiny_model_dir: Path) -> None:

@@ -20,12 +20,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from peft import PeftModel
 from PIL import Image, UnidentifiedImageError
-from transformers import GenerationConfig, PreTrainedModel, ProcessorMixin
+from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel, ProcessorMixin
 
 from diagramlens.models.chat import Chat, filled
 from diagramlens.models.families import family_of
@@ -36,6 +36,7 @@ from diagramlens.runtime import pool
 # which all cores share.
 _SMALL = 100_000_000
 
+T = TypeVar("T")
 Rows = list[int]  # of a batch: which questions
 
 
@@ -87,26 +88,45 @@ class TransformersAnswerer:
             raise InferenceError(
                 "the model's tokenizer names no end-of-turn token (eos_token): its answers would never stop"
             )
+        self._stops: list[int] = sorted(stops)
         self._pad: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(stops)
         inner.generation_config = GenerationConfig(
-            do_sample=False, use_cache=True, eos_token_id=sorted(stops), pad_token_id=self._pad
+            do_sample=False, use_cache=True, eos_token_id=self._stops, pad_token_id=self._pad
         )
 
     def answer(self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int) -> list[str]:
         """See Answerer. Raises InferenceError for a picture that the image processor refuses (thinner than 1 : 200)."""
-        if self._model is None:
-            raise InferenceError("this model is closed already")
         if not prompts:
             return []
+        decoded: list[str] = self._processor.batch_decode(
+            self._written(images, prompts, max_new_tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return [text.strip() for text in decoded]
+
+    def likelihoods(self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int) -> list[float]:
+        """How sure the model is of each of the answers that `answer` gives: the mean log-probability of a token, its end among them."""
+        if not prompts:
+            return []
+        kept = _Likeliest()
+        written = self._written(images, prompts, max_new_tokens, logits_processor=[kept])
+        logs = torch.stack(kept.steps, 1)  # (batch, new tokens)
+        ended = torch.isin(written, torch.tensor(self._stops, device=written.device)).long()
+        # What follows the first token that ends the turn is padding.
+        own = (ended.cumsum(1) - ended == 0).to(logs.dtype)
+        means: list[float] = ((logs * own).sum(1) / own.sum(1)).tolist()
+        return means
+
+    def _written(
+        self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int, **how: Any
+    ) -> torch.Tensor:
+        """The tokens that the model goes on with, greedily (batch, new tokens)."""
+        if self._model is None:
+            raise InferenceError("this model is closed already")
         inputs = {name: tensor.to(self._model.device) for name, tensor in self._inputs(images, prompts).items()}
         with torch.inference_mode():
             # (batch, prompt + new tokens)
-            tokens = self._model.generate(**inputs, max_new_tokens=max_new_tokens)
-        new = tokens[:, inputs["input_ids"].shape[1] :]
-        decoded: list[str] = self._processor.batch_decode(
-            new, skip_special_tokens=True, clean_up_tokenization_spaces=False
-        )
-        return [text.strip() for text in decoded]
+            tokens: torch.Tensor = self._model.generate(**inputs, max_new_tokens=max_new_tokens, **how)
+        return tokens[:, inputs["input_ids"].shape[1] :]
 
     def processes(self, cores: int) -> int:
         """See Answerer."""
@@ -150,8 +170,22 @@ class Kept(Protocol):
         ...
 
 
+class _Likeliest(LogitsProcessor):
+    """Keeps the log-probability of the likeliest next token of each step, each (batch,), and nothing of the size of the vocabulary."""
+
+    def __init__(self) -> None:
+        self.steps: list[torch.Tensor] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        self.steps.append(scores.float().log_softmax(-1).amax(-1))
+        return scores
+
+
+A = TypeVar("A", bound=Answerer)
+
+
 @contextlib.contextmanager
-def closing(answerer: Answerer) -> Iterator[Answerer]:
+def closing(answerer: A) -> Iterator[A]:
     """The answerer for the length of a `with` block, closed at its end whatever happens."""
     try:
         yield answerer
@@ -177,44 +211,76 @@ def answer_all(
     in several processes; the batches are the same. Of batches that `kept` has the answers to nothing is asked.
     Raises InferenceError naming the question whose picture cannot be read.
     """
-    answers = [""] * len(asked)
     # Sorting is stable, so equal questions in an equal order make equal batches.
     order = sorted(range(len(asked)), key=_picture_order(asked) if by_picture else _length_order(asked))
-    batches = [order[start : start + batch] for start in range(0, len(order), batch)]
-
-    def put(rows: Rows, texts: Sequence[str]) -> None:
-        for i, text in zip(rows, texts, strict=True):
-            answers[i] = text
-
+    batches = _in_batches(order, batch)
+    answers: dict[int, str] = {}
     todo: list[Rows] = []
     for rows in batches:
         texts = kept.texts(_names(asked, rows)) if kept else None
         if texts is None:
             todo.append(rows)
         else:
-            put(rows, texts)
-    processes = min(len(todo), answerer.processes(cores)) if cores > 1 else 1
-    with _answering(partial(_answer, answerer, asked, max_new_tokens), processes) as answer:
-        for rows, texts in zip(progress(todo), answer(todo), strict=True):
-            put(rows, texts)
-            if kept:
-                kept.keep(_names(asked, rows), texts)
-    return answers
+            answers.update(zip(rows, texts, strict=True))
+    answer: partial[list[str]] = partial(_asked, answerer.answer, asked, max_new_tokens)
+    for rows, texts in _of_all(answer, todo, answerer.processes(cores) if cores > 1 else 1, progress):
+        answers.update(zip(rows, texts, strict=True))
+        if kept:
+            kept.keep(_names(asked, rows), texts)
+    return [answers[number] for number in range(len(asked))]
+
+
+def likelihoods_of_all(
+    answerer: TransformersAnswerer,
+    asked: Sequence[Asked],
+    *,
+    batch: int,
+    max_new_tokens: int,
+    cores: int = 1,
+    progress: Callable[[Sequence[Rows]], Iterable[Rows]] = iter,
+) -> list[float]:
+    """How sure the model is of each of its answers, as TransformersAnswerer.likelihoods has it; the rest is as in `answer_all`."""
+    batches = _in_batches(sorted(range(len(asked)), key=_length_order(asked)), batch)
+    measure: partial[list[float]] = partial(_asked, answerer.likelihoods, asked, max_new_tokens)
+    found: dict[int, float] = {}
+    for rows, values in _of_all(measure, batches, answerer.processes(cores) if cores > 1 else 1, progress):
+        found.update(zip(rows, values, strict=True))
+    return [found[number] for number in range(len(asked))]
+
+
+def _in_batches(order: Sequence[int], batch: int) -> list[Rows]:
+    return [list(order[start : start + batch]) for start in range(0, len(order), batch)]
+
+
+def _of_all(
+    answer: Callable[[Rows], list[T]],
+    batches: Sequence[Rows],
+    processes: int,
+    progress: Callable[[Sequence[Rows]], Iterable[Rows]],
+) -> Iterator[tuple[Rows, list[T]]]:
+    """What `answer` gives to each batch of questions, batch by batch in their order."""
+    with _answering(answer, min(len(batches), processes)) as answering:
+        yield from zip(progress(batches), answering(batches), strict=True)
 
 
 def _names(asked: Sequence[Asked], rows: Rows) -> list[str]:
     return [asked[i].name for i in rows]
 
 
-def _answer(answerer: Answerer, asked: Sequence[Asked], max_new_tokens: int, rows: Rows) -> list[str]:
+def _asked(
+    ask: Callable[[Sequence[Image.Image], Sequence[str], int], list[T]],
+    asked: Sequence[Asked],
+    max_new_tokens: int,
+    rows: Rows,
+) -> list[T]:
     images = [open_picture(asked[i].image, asked[i].name) for i in rows]
-    return answerer.answer(images, [asked[i].prompt for i in rows], max_new_tokens)
+    return ask(images, [asked[i].prompt for i in rows], max_new_tokens)
 
 
 @contextlib.contextmanager
 def _answering(
-    answer: Callable[[Rows], list[str]], processes: int
-) -> Iterator[Callable[[Sequence[Rows]], Iterator[list[str]]]]:
+    answer: Callable[[Rows], list[T]], processes: int
+) -> Iterator[Callable[[Sequence[Rows]], Iterator[list[T]]]]:
     """A function that gives the answers to each of some batches, in order, computed here or in processes.
 
     Raises InferenceError where one of them is killed by somebody else.
@@ -231,17 +297,17 @@ def _answering(
         ) from error
 
 
-_answer_in_process: Callable[[Rows], list[str]]  # of a process that answers with others
+_answer_in_process: Callable[[Rows], list[Any]]  # of a process that answers with others
 
 
-def _join(answer: Callable[[Rows], list[str]]) -> None:
+def _join(answer: Callable[[Rows], list[Any]]) -> None:
     """Begin to answer with other processes."""
     global _answer_in_process
     torch.set_num_threads(1)
     _answer_in_process = answer
 
 
-def _answer_here(rows: Rows) -> list[str]:
+def _answer_here(rows: Rows) -> list[Any]:
     return _answer_in_process(rows)
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from diagramlens.evaluation import evaluate_command, predict_command
 from diagramlens.evaluation.folders import FolderError, _entry, open_folder
+from diagramlens.export.familiarity import Familiarity, write_familiarity
 from diagramlens.inference import closing
 from diagramlens.models.loading import LoadingError, write_adapter_base
 from diagramlens.params import ModelEntry
@@ -69,6 +70,32 @@ def test_a_question_about_a_picture_is_answered_on_standard_output(
     assert first.endswith("\n")
     run(predict_command, *arguments)
     assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize(("threshold", "warned"), [(0.0, True), (-100.0, False)])
+def test_a_picture_unlike_those_of_training_is_told_beside_its_answer(
+    tiny_model_dir: Path,
+    picture: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    threshold: float,
+    warned: bool,
+) -> None:
+    asked = (picture, "--prompt", "Read the netlist.", "--max-new-tokens", 4, "--device", "cpu")
+    run(predict_command, tiny_model_dir, *asked)
+    plain = capsys.readouterr()
+    folder = tmp_path / "merged"
+    shutil.copytree(tiny_model_dir, folder)
+    write_familiarity(folder, Familiarity("Read it.", 6, threshold, 0.02, 200))
+    assert run(predict_command, folder, *asked) == 0
+    told = capsys.readouterr()
+    assert told.out == plain.out
+    if warned:
+        assert told.err.startswith("diagramlens predict: warning: the picture is unlike those that ")
+        assert told.err.count("\n") == 1 and "where 98% of 200 of those have more than 0.000" in told.err
+    else:
+        assert told.err == ""
+    assert "is not known; the merge stage measures that" in plain.err and plain.err.count("\n") == 1
 
 
 def test_a_model_is_examined_on_a_tree_that_nobody_labelled(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from diagramlens.export.familiarity import Familiarity, read_familiarity
 from diagramlens.export.llama import GGUFAnswerer, is_available
 from diagramlens.inference import Answerer, TransformersAnswerer
 from diagramlens.models.loading import has_bf16_matmul, load_model, load_processor, pick_device
@@ -16,6 +17,7 @@ from diagramlens.records import DiagramLensError
 
 MERGED = Path("models/merged")
 QUANTIZED = Path("models/quantized")
+_FOLDERS = {"merged": MERGED, "nf4": QUANTIZED / "nf4"}
 
 
 class VariantError(DiagramLensError):
@@ -50,10 +52,14 @@ def open_variant(variant: str, entry: ModelEntry, *, device: str, attention: str
         gguf = QUANTIZED / "gguf"
         language, vision = gguf / f"model-{variant.removeprefix('gguf-')}.gguf", gguf / "mmproj-f16.gguf"
         return GGUFAnswerer(language, vision, load_processor(moved(entry, MERGED)), threads=threads)
-    folders = {"merged": MERGED, "nf4": QUANTIZED / "nf4"}
     return open_model(
-        moved(entry, folders[variant]) if variant in folders else entry, device=device, attention=attention
+        moved(entry, _FOLDERS[variant]) if variant in _FOLDERS else entry, device=device, attention=attention
     )
+
+
+def familiarity_of(variant: str) -> Familiarity | None:
+    """What the variant's folder says of the pictures it was made for, if it says anything."""
+    return read_familiarity(_FOLDERS[variant]) if variant in _FOLDERS else None
 
 
 def open_model(entry: ModelEntry, *, device: str, attention: str, adapter: Path | None = None) -> TransformersAnswerer:

@@ -134,7 +134,12 @@ def read_samples(questions: Path, diagrams: Path, count: int) -> list[Sample]:
     """`count` questions of a split file, evenly spread over it, with their pictures; all of them where there are fewer."""
     rows = list(read_rows(questions, Question))
     chosen = [rows[index * len(rows) // count] for index in range(count)] if len(rows) > count else rows
-    wanted = {row.diagram_id for row in chosen}
+    pictures = pictures_of({row.diagram_id for row in chosen}, questions, diagrams)
+    return [Sample(pictures[row.diagram_id], row.prompt, row.answer) for row in chosen]
+
+
+def pictures_of(wanted: set[str], questions: Path, diagrams: Path) -> dict[str, bytes]:
+    """The PNG bytes of these diagrams, which `questions` asks about, by id. Raises ExportError naming one that is not there."""
     pictures: dict[str, bytes] = {}
     for shard in parquet_files(diagrams):
         table = read_table(shard, Diagram, columns=["id", "image"])
@@ -145,7 +150,7 @@ def read_samples(questions: Path, diagrams: Path, count: int) -> list[Sample]:
         raise ExportError(
             f"{questions} asks about diagram {missing[0]}, which is not in {diagrams}; run dvc repro label split"
         )
-    return [Sample(pictures[row.diagram_id], row.prompt, row.answer) for row in chosen]
+    return pictures
 
 
 @torch.inference_mode()

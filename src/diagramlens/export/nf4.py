@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from diagramlens.export import ExportError
+from diagramlens.export.familiarity import read_familiarity, write_familiarity
 from diagramlens.export.merge import merged_entry
 from diagramlens.models.loading import load_model, load_processor
 from diagramlens.params import ModelEntry
@@ -27,6 +28,9 @@ def write_nf4(entry: ModelEntry, merged: Path, out: Path, *, device: torch.devic
     # Before any forward pass: on CPUs with avx512_bf16 the first one may repack the weights, and those would be saved.
     model.save_pretrained(str(out))
     load_processor(source).save_pretrained(out)
+    familiarity = read_familiarity(merged)
+    if familiarity is not None:
+        write_familiarity(out, familiarity)
     written = model.state_dict()
     found = load_model(merged_entry(entry, out), device=device, dtype=torch.bfloat16).state_dict()
     for name in sorted(written.keys() | found.keys()):

@@ -146,10 +146,12 @@ class Train(Group):
 
 
 class Merge(Group):
-    """`merge`: how far the merged model's logits may be from the adapter's, on how many samples."""
+    """`merge`: how far the merged model's logits may be from the adapter's, on how many samples; on how many pictures it is measured how
+    sure the model is of what it reads."""
 
     tolerance: float = Field(gt=0, le=100)
     samples: int = Field(ge=1, le=10_000)
+    pictures: int = Field(ge=0, le=100_000)
 
 
 class Quantize(Group):
