@@ -53,9 +53,7 @@ def test_the_merged_model_computes_what_the_adapter_computed(
 
     processor = load_processor(entry(base_dir))
     untouched, merged = (load_model(entry(folder)) for folder in (base_dir, merged_dir))
-    moved = shift_between(
-        *([answer_logits(model, processor, sample) for sample in samples] for model in (untouched, merged))
-    )
+    moved = shift_between(*(answer_logits(model, processor, samples) for model in (untouched, merged)))
     assert moved.maximum > 0.1, "the adapter must change something for this to show anything"
 
 
@@ -151,7 +149,7 @@ def test_logits_are_those_of_the_answers_tokens_and_its_end(
     base_dir: Path, samples: list[Sample], entry: Entry
 ) -> None:
     processor = load_processor(entry(base_dir))
-    logits = answer_logits(load_model(entry(base_dir)), processor, samples[1])
+    (logits,) = answer_logits(load_model(entry(base_dir)), processor, samples[1:2])
     answer = processor.tokenizer(samples[1].answer)["input_ids"]
     assert logits.shape == (len(answer) + 1, len(processor.tokenizer))
 

@@ -49,7 +49,7 @@ def test_the_folder_loads_with_the_ordinary_code_and_computes_with_its_rounded_w
     small = merged_entry(entry(base_dir), nf4_dir)
     processor = load_processor(small)
     quantised, whole = load_model(small, dtype=torch.bfloat16), load_model(entry(base_dir))
-    found = [answer_logits(quantised, processor, sample) for sample in samples]
+    found = answer_logits(quantised, processor, samples)
 
     layers = [name for name, module in quantised.named_modules() if isinstance(module, bnb.nn.Linear4bit)]
     assert len(layers) == 14
@@ -60,7 +60,7 @@ def test_the_folder_loads_with_the_ordinary_code_and_computes_with_its_rounded_w
         assert (rounded - weight).norm() < 0.12 * weight.norm(), name
         with torch.no_grad():
             weight.copy_(rounded)
-    shift = shift_between([answer_logits(whole, processor, sample) for sample in samples], found)
+    shift = shift_between(answer_logits(whole, processor, samples), found)
     # What remains is the arithmetic in bf16.
     assert shift.mean < 0.1
     assert shift.agreement > 0.9
@@ -82,7 +82,7 @@ def test_in_fp32_the_folder_is_unpacked_to_the_numbers_that_its_4_bits_stand_for
         )
         assert torch.equal(weights[name], stored.float()), name
     processor = load_processor(small)
-    found = [[answer_logits(model, processor, sample) for sample in samples] for model in (unpacked, packed)]
+    found = [answer_logits(model, processor, samples) for model in (unpacked, packed)]
     shift = shift_between(*found)
     # What remains is the arithmetic in bf16.
     assert shift.mean < 0.1

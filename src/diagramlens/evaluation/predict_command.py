@@ -59,7 +59,7 @@ def _told(folder: Path, answerer: TransformersAnswerer, image: Image.Image, fami
     if not familiarity.is_unlike(likelihood):
         return ""
     return (
-        f"warning: the picture is unlike those that {folder} was trained on, so its answer is worth little: the mean "
-        f"log-likelihood of what it reads is {likelihood:.3f} a token, where {1 - familiarity.share:.0%} of {familiarity.pictures} of those have more than "
-        f"{familiarity.threshold:.3f}"
+        f"warning: the picture is unlike those that {folder} was trained on, so its answer is worth little: "
+        f"what it reads there has a mean log-likelihood of {likelihood:.3f} a token, "
+        f"where {1 - familiarity.share:.0%} of {familiarity.pictures} of those have more than {familiarity.threshold:.3f}"
     )

@@ -18,12 +18,13 @@ import torch
 from peft import PeftModel
 from PIL import Image
 from safetensors import safe_open
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, ProcessorMixin
 
 from diagramlens.export import ExportError
 from diagramlens.models.chat import Chat, filled
 from diagramlens.models.families import component_of, family_named, family_of, is_quantized_component
 from diagramlens.models.loading import FULL_WEIGHTS_FILE, load_model, load_processor
+from diagramlens.models.vision_inputs import VisionInputs
 from diagramlens.params import ModelEntry
 from diagramlens.records import Diagram, Question, parquet_files, read_rows, read_table
 
@@ -89,10 +90,10 @@ def measure_shift(
         )
     processor = load_processor(entry)
     adapted = load_model(entry, device=device, dtype=torch.float32, adapter=adapter, four_bit=four_bit)
-    expected = [answer_logits(adapted, processor, sample) for sample in samples]
+    expected = answer_logits(adapted, processor, samples)
     del adapted
     merged = load_model(merged_entry(entry, folder), device=device, dtype=torch.float32)
-    found = [answer_logits(merged, processor, sample) for sample in samples]
+    found = answer_logits(merged, processor, samples)
     return shift_between(expected, found)
 
 
@@ -153,18 +154,24 @@ def pictures_of(wanted: set[str], questions: Path, diagrams: Path) -> dict[str, 
     return pictures
 
 
-@torch.inference_mode()
-def answer_logits(model: PreTrainedModel | PeftModel, processor: Any, sample: Sample) -> torch.Tensor:
-    """The logits that predict each token of the answer and its end, teacher-forced: (tokens, vocabulary), fp32, on the CPU."""
+def answer_logits(
+    model: PreTrainedModel | PeftModel, processor: ProcessorMixin, samples: Sequence[Sample]
+) -> list[torch.Tensor]:
+    """The logits that predict each token of each answer and its end, teacher-forced: (tokens, vocabulary), fp32, on the CPU."""
     family = family_of(processor)
     chat, vision = Chat(processor, family.end_of_turn), family.pictures(processor)
+    return [_answer_logits(model, chat, vision, sample) for sample in samples]
+
+
+@torch.inference_mode()
+def _answer_logits(model: Any, chat: Chat, vision: VisionInputs, sample: Sample) -> torch.Tensor:
     picture = Image.open(BytesIO(sample.image)).convert("RGB")
     layouts, answer = [vision.layout(*picture.size)], chat.answer(sample.answer)
     asked = filled(chat.prompt(sample.prompt), chat.picture_id, vision.placeholder(layouts[0]))
     ids = torch.tensor([[*asked, *answer]])
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), **vision.tensors([picture])}
     inputs |= vision.beside(layouts, ids)
-    # Logits for the answer only, and one position more, which predicts its first token; the last predicts what nothing checks.
     on_device = {name: tensor.to(model.device) for name, tensor in inputs.items()}
-    logits = model(**on_device, logits_to_keep=len(answer) + 1).logits
+    # Logits for the answer only, and one position more, which predicts its first token; the last predicts what nothing checks.
+    logits: torch.Tensor = model(**on_device, logits_to_keep=len(answer) + 1).logits
     return logits[0, :-1].float().cpu()
