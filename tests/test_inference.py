@@ -213,7 +213,11 @@ def test_how_sure_a_model_is_of_an_answer_is_the_mean_over_its_own_tokens(
         model.lm_head.weight.zero_()
         model.lm_head.bias.zero_()[processor.tokenizer.convert_tokens_to_ids(token)] = 5.0
     (found,) = TransformersAnswerer(model, processor).likelihoods([Image.new("RGB", (56, 56))], ["Read."], steps)
-    assert found == pytest.approx(5 - math.log(math.exp(5) + model.lm_head.out_features - 1), abs=1e-5)
+    others = model.lm_head.out_features - 1
+    total = math.exp(5) + others
+    # What the token itself brings, and what all the others do.
+    expected = math.exp(5) / total * (5 - math.log(total)) - others / total * math.log(total)
+    assert found == pytest.approx(expected, abs=1e-5)
 
 
 def test_how_sure_a_model_is_depends_neither_on_the_batch_nor_on_the_processes(answerer: TransformersAnswerer) -> None:

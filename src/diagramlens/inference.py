@@ -104,10 +104,13 @@ class TransformersAnswerer:
         return [text.strip() for text in decoded]
 
     def likelihoods(self, images: Sequence[Image.Image], prompts: Sequence[str], max_new_tokens: int) -> list[float]:
-        """How sure the model is of each of the answers that `answer` gives: the mean log-probability of a token, its end among them."""
+        """How sure the model is of each of the answers that `answer` gives: the log-likelihood that it expects of a token there, in nats.
+
+        That is the mean, over the answer's tokens and its end, of the expected log-probability of what comes next (minus the entropy).
+        """
         if not prompts:
             return []
-        kept = _Likeliest()
+        kept = _Expected()
         written = self._written(images, prompts, max_new_tokens, logits_processor=[kept])
         logs = torch.stack(kept.steps, 1)  # (batch, new tokens)
         ended = torch.isin(written, torch.tensor(self._stops, device=written.device)).long()
@@ -170,14 +173,14 @@ class Kept(Protocol):
         ...
 
 
-class _Likeliest(LogitsProcessor):
-    """Keeps the log-probability of the likeliest next token of each step, each (batch,), and nothing of the size of the vocabulary."""
+class _Expected(LogitsProcessor):
+    """Keeps the expected log-probability of the next token at each step, (batch,) each, and nothing of the size of the vocabulary."""
 
     def __init__(self) -> None:
         self.steps: list[torch.Tensor] = []
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        self.steps.append(scores.float().log_softmax(-1).amax(-1))
+        self.steps.append(-torch.special.entr(scores.float().softmax(-1)).sum(-1))
         return scores
 
 

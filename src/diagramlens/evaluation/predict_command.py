@@ -60,6 +60,6 @@ def _told(folder: Path, answerer: TransformersAnswerer, image: Image.Image, fami
         return ""
     return (
         f"warning: the picture is unlike those that {folder} was trained on, so its answer is worth little: "
-        f"what it reads there has a mean log-likelihood of {likelihood:.3f} a token, "
+        f"what it reads there it expects at a log-likelihood of {likelihood:.3f} a token, "
         f"where {1 - familiarity.share:.0%} of {familiarity.pictures} of those have more than {familiarity.threshold:.3f}"
     )

@@ -1,9 +1,10 @@
 """Whether a picture is like those a model was trained on, by how sure the model is of what it reads there.
 
-The measure is the mean log-probability of a token of the model's own greedy answer, in nats, to one fixed question: among those that are
-asked of many of the validation pictures, and so can be put to any, the one with the longest answers. Whatever is asked besides, it is this
-reading that tells: of the default model's readings of netlists, 100 % of 240 circuits of other programs and 100 % of noise, gradients and
-text lie below the threshold, of its answers how many parts there are one half, of its voltages one in ten.
+The measure is the log-likelihood that the model expects of a token, on average over its own greedy answer to one fixed question: among
+those that are asked of many of the validation pictures, and so can be put to any, the one with the longest answers. Whatever is asked
+besides, it is this reading that tells: of 40 circuits of other programs, the default model's netlists all lay below the threshold, of its
+answers how many parts there are two thirds, of its voltages and transfer functions one in ten. The log-likelihood of the very tokens that
+it writes tells nearly as well, but of a blank picture it writes a wire or two as surely as any netlist (83 % below, for 96 %).
 
 The threshold is a quantile of the validation pictures: one in fifty of them lies below. `FILE` beside the weights keeps question and
 threshold, so that whoever has the folder can ask.
@@ -48,7 +49,7 @@ class Familiarity:
     pictures: int
 
     def is_unlike(self, likelihood: float) -> bool:
-        """Whether an answer of that mean log-probability tells of a picture unlike the others. Nothing that is no number is familiar."""
+        """Whether an answer of that log-likelihood tells of a picture unlike the others. What is no number is not familiar."""
         return not likelihood >= self.threshold
 
 
