@@ -71,7 +71,9 @@ if __name__ == "__main__":
                     )
                     familiarity = familiarity_of(variant)
                     if familiarity and isinstance(answerer, TransformersAnswerer):
-                        machine = Machine(settings.batch, run.workers)
+                        machine = Machine(
+                            settings.batch, run.workers, partial(run.progress, unit=f"batches read by {variant}")
+                        )
                         unlike[variant] = unlike_share(answerer, familiarity, shown, machine)
             predictions[variant] = score(variant, questions, texts)
             write_table(out / f"{variant}.parquet", predictions[variant], Prediction)
