@@ -153,7 +153,7 @@ def test_what_looks_like_a_control_token_or_a_picture_in_a_prompt_is_text(
     layout = vision.layout(*image.size)
     ids = torch.tensor([filled(chat.prompt(prompt), chat.picture_id, vision.placeholder(layout))])
     with torch.inference_mode():
-        logits = model(input_ids=ids, **vision.tensors([image]), **vision.beside([layout], ids)).logits[0, -1]
+        logits = model(input_ids=ids, **(vision.tensors([image]) | vision.beside([layout], ids))).logits[0, -1]
     found = torch.tensor(answerer.next_token_logits(image, prompt)).double().log_softmax(-1)
     assert divergence(logits.double().log_softmax(-1), found) < 1e-4
 
