@@ -129,7 +129,7 @@ def test_a_wrong_parameter_stops_every_stage_with_one_line_and_leaves_everything
         file.write_text(right, encoding="utf-8")
     (line,) = [line for line in output.splitlines() if line.startswith("stage ")]
     assert line == (
-        f"stage {stage}: params.yaml: merge.tolerence = 0.05: unknown key, did you mean tolerance? merge has tolerance, samples"
+        f"stage {stage}: params.yaml: merge.tolerence = 0.05: unknown key, did you mean tolerance? merge has tolerance, samples, pictures"
     )
     assert "Traceback" not in output
     assert {folder: workspace.content(folder) for folder in before} == before

@@ -14,6 +14,7 @@ transformers sees:
 from __future__ import annotations
 
 import ctypes
+import functools
 import importlib
 import importlib.util
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,12 @@ def is_available() -> bool:
     return importlib.util.find_spec("llama_cpp") is not None
 
 
+@functools.cache
+def _silence() -> Any:
+    """A callback that logs nothing, one for the process: ctypes does not hold it, and llama.cpp calls the last it was given to the end."""
+    return importlib.import_module("llama_cpp.llama_cpp").llama_log_callback(lambda level, text, data: None)
+
+
 class GGUFAnswerer:
     """A language GGUF and its mmproj, answering questions about pictures one at a time.
 
@@ -66,8 +73,6 @@ class GGUFAnswerer:
         self._chat = Chat(processor, family_of(processor).end_of_turn)
         self._context = context
         self._closed = False
-        # Kept on self: ctypes does not hold the callback, and llama.cpp calls it until the end.
-        self._silence = self._low.llama_log_callback(lambda level, text, data: None)
         with ExitStack() as stack:  # closes what was opened, unless all of it was
             self._open(model, mmproj, threads, stack)
             self._stack = stack.pop_all()
@@ -77,7 +82,7 @@ class GGUFAnswerer:
 
     def _open(self, model: Path, mmproj: Path, threads: int, stack: ExitStack) -> None:
         wrapper: Any = importlib.import_module("llama_cpp")
-        self._mtmd.mtmd_helper_log_set(self._silence, ctypes.c_void_p(0))
+        self._mtmd.mtmd_helper_log_set(_silence(), ctypes.c_void_p(0))
         try:
             self._llama = wrapper.Llama(
                 str(model),
