@@ -12,10 +12,11 @@ from diagramlens.runtime import stage, write_metrics
 from diagramlens.training.launching import Files, is_worker, launch, one_gpu_in_view, worker, worker_cores
 
 INPUTS = ("data/diagrams", "data/split/train.parquet", "data/split/validation.parquet")
+MODELS = ("budget", "chat", "families", "loading", "processors", "vision_inputs")
 CODE = (
     "stages/train.py",
     *(f"src/diagramlens/{name}" for name in ("records.py", "inference.py", "grading", "training")),
-    *(f"src/diagramlens/models/{name}.py" for name in ("budget", "families", "loading", "processors", "vision_inputs")),
+    *(f"src/diagramlens/models/{name}.py" for name in MODELS),
 )
 
 

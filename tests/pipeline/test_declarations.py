@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import dvc.api
@@ -70,6 +73,29 @@ def test_a_stage_depends_on_every_module_that_it_imports_and_on_no_other_room(
     missing = {path for path in wanted if not any(path == dep or path.startswith(f"{dep}/") for dep in declared)}
     idle = {dep for dep in declared if not any(path == dep or path.startswith(f"{dep}/") for path in wanted)}
     assert (missing, idle) == (set(), set()), f"dvc.yaml, {name}: add {sorted(missing)}, remove {sorted(idle)}"
+
+
+# Of what evaluate depends on, what chooses and grades, and says nothing of how a model answers.
+NOT_ANSWERING = (
+    *(
+        "src/diagramlens/domains/circuits",
+        "src/diagramlens/grading",
+        "src/diagramlens/evaluation",
+        "src/diagramlens/records.py",
+    ),
+    *(f"src/diagramlens/{name}.py" for name in ("splitting", "models/pretraining", "export/__init__")),
+    *(f"src/diagramlens/export/{name}.py" for name in ("calibration", "familiarity", "merge")),
+    "stages/evaluate.py",
+)
+
+
+@pytest.mark.parametrize(("name", "aside"), [("train", ()), ("evaluate", NOT_ANSWERING)])
+def test_what_a_stage_keeps_is_named_by_all_that_it_depends_on(name: str, aside: tuple[str, ...]) -> None:
+    """A checkpoint or an answer that other code or data has made must not be taken for this one's."""
+    tell = f"import json, {name}; print(json.dumps([*{name}.INPUTS, *{name}.CODE]))"
+    told = subprocess.run([sys.executable, "-c", tell], cwd=ROOT / "stages", capture_output=True, text=True, check=True)
+    named = {*json.loads(told.stdout), "${model_folder}"}
+    assert set(STAGES[name]["deps"]) - named == set(aside), name
 
 
 PARAMS = load_params(ROOT / "params.yaml")

@@ -8,9 +8,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from diagramlens.records import Prediction
+from diagramlens.domains.circuits.size import part_count
+from diagramlens.records import Diagram, Prediction
 
 Row = dict[str, str | int | float]
+
+
+def write_breakdowns(
+    predictions: Mapping[str, Sequence[Prediction]], diagrams: Mapping[str, Diagram], *, by_parts: Path, by_style: Path
+) -> None:
+    """Write the accuracy of every variant by the number of parts, and by drawing style; `diagrams` by id."""
+    parts = {diagram.id: part_count(diagram.truth) for diagram in diagrams.values()}
+    of_parts = accuracy_table(predictions, "parts", lambda row: parts[row.diagram_id])
+    write_csv(by_parts, "parts", list(predictions), of_parts)
+    of_style = accuracy_table(predictions, "style", lambda row: diagrams[row.diagram_id].style)
+    write_csv(by_style, "style", list(predictions), of_style)
 
 
 def accuracy_table(
