@@ -41,7 +41,7 @@ def test_every_class_of_cghd_is_known_but_its_unknown(label: str, counts: str) -
     ("kind", "labels"),
     [
         ("R", ["Resistor", "RESISTORS", "resistor symbol", "1_resistor", "03 - resistor", "european resistor", "R", "r", "R12", "电阻"]),
-        ("C", ["Capacitor (polarized)", "polarized_capacitor", "Non-Polarized Capacitor", "electrolytic-capacitor", "cap", "C3", "电容"]),
+        ("C", ["Capacitor (polarized)", "polarized_capacitor", "Non-Polarized Capacitor", "nonPolarizedCapacitor", "non electrolytic capacitor", "electrolytic-capacitor", "cap", "C3", "电容"]),
         ("L", ["inductors", "Inductor-Symbol", "L1"]),
         ("V", ["DC Voltage Source", "dc_source", "voltage-source", "source.voltage", "Batteries", "V"]),
         ("opamp", ["op-amp", "Op Amp", "OpAmp", "op_amps", "Operational Amplifiers", "operational-amplifier", "运算放大器"]),
@@ -67,10 +67,16 @@ def test_a_number_behind_the_word_may_make_it_another_symbol_of_its_sort(label: 
     assert counted(label) == "R?"
 
 
+@pytest.mark.parametrize("label", ["resistor?", "3 resistors", "12 Resistors", "resistor \ufffd", "2 fixed resistors"])
+def test_a_question_mark_or_a_number_of_them_leaves_the_count_open(label: str) -> None:
+    assert counted(label) == "R?"
+
+
 @pytest.mark.parametrize(
     "label",
     ["", "unknown", "???", "7", "resistor network", "resistor value", "transistor amplifier", "0V", "D", "lampe", "component",
-     "electronic device", "__background__", "current mirror", "block amplifier", "resistorcapacitor"],
+     "electronic device", "__background__", "current mirror", "block amplifier", "resistorcapacitor",
+     "non resistor", "non-inductor", "not resistor"],
 )  # fmt: skip
 def test_a_label_that_is_not_in_the_table_is_not_known_whatever_words_it_has(label: str) -> None:
     symbol = symbol_of(label)

@@ -177,9 +177,9 @@ _OTHERS = (
 _WITHOUT_WEIGHT = frozenset(
     re.findall(
         r"\w+",
-        "symbol component part element device enhancement depletion dc ac independent fixed ideal pol polarized "
-        "polarised unpol unpolarized unpolarised nonpolarized nonpolarised polar nonpolar non electrolytic ceramic film tantalum us usa "
-        "eu iec ieee ansi din american european horizontal vertical left right up down",
+        "symbol component part element device enhancement depletion dc ac independent fixed ideal pol polarized polarised unpol "
+        "unpolarized unpolarised nonpolarized nonpolarised polar nonpolar electrolytic nonelectrolytic ceramic film tantalum us "
+        "usa eu iec ieee ansi din american european horizontal vertical left right up down",
     )
 )
 # What people call a part by its letter (`R`, `R12`) is meant as in a netlist.
@@ -193,6 +193,9 @@ _LETTERS = {
 }
 _DESIGNATOR = re.compile(r"([RCLVI])[0-9]{0,4}|(D)[0-9]{1,4}", re.IGNORECASE)  # a D alone may be a drain
 _SCHEME_NUMBER = re.compile(r"[0-9]+[\s._:-]+")
+_IN_DOUBT = re.compile(
+    r".*[?\ufffd].*|[0-9]+\s+[^\W\d].*s", re.IGNORECASE | re.DOTALL
+)  # `resistor?`, and `3 resistors` in one box
 
 
 @lru_cache(maxsize=1024)
@@ -204,7 +207,8 @@ def symbol_of(label: str) -> Symbol:
     words = _words(meant)
     found = _look_up(words) or _look_up(_words(_SCHEME_NUMBER.sub("", meant, count=1)))
     if found is not None:
-        named = replace(found, kind=found.kind or label)
+        sure = found.certain and not _IN_DOUBT.fullmatch(label)
+        named = replace(found, kind=found.kind or label, certain=sure)
         return named if found.english else replace(named, english=plain, chinese=plain)
     base = _look_up(frozenset(word for word in words if not word.isdigit()))
     if base is not None:
@@ -219,8 +223,10 @@ def _look_up(words: frozenset[str]) -> Symbol | None:
 
 def _words(label: str) -> frozenset[str]:
     """The words and numbers of a label, small and singular."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label)
-    return frozenset(map(_singular, re.findall(r"[^\W\d_]+|[0-9]+", parted.lower())))
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label).lower()
+    # What is said not to be is another thing: `non-polarized` is one word, and `non resistor` is not a resistor.
+    joined = re.sub(r"\bnon[\W_]+", "non", parted)
+    return frozenset(map(_singular, re.findall(r"[^\W\d_]+|[0-9]+", joined)))
 
 
 def _singular(word: str) -> str:
