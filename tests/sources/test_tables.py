@@ -166,6 +166,9 @@ def test_bytes_that_are_no_text_cost_their_row_only(tmp_path: Path) -> None:
 def test_a_table_that_lacks_a_column_is_refused_naming_those_it_has(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"it has no column 'question'; its columns are: dsl, image_path"):
         take(write_table(tmp_path, ("p0.png", DIVIDER)), QUESTIONS)
+    (tmp_path / "twice.csv").write_text("dsl,image_path,dsl\n")
+    with pytest.raises(SourceError, match=r"2 of its columns are called 'dsl'; rename all but the one that is meant"):
+        take(tmp_path / "twice.csv")
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(SourceError, match="no column 'image_path'; its columns are: nothing"):
         take(tmp_path / "empty.csv")

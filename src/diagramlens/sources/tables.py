@@ -93,6 +93,11 @@ def read_table_of_pictures(
     missing = [column for column in columns.named if column not in header]
     if missing:
         raise SourceError(f"{file}: it has no column {missing[0]!r}; its columns are: {some_of(header)}")
+    twice = [column for column in columns.named if header.count(column) > 1]
+    if twice:
+        raise SourceError(
+            f"{file}: {header.count(twice[0])} of its columns are called {twice[0]!r}; rename all but the one that is meant"
+        )
     ledger = Ledger(items=sum(1 for _ in _lines(file)) - 1)
     table = _Table(images, columns, name, domain, convention, ledger)
     return collect(
