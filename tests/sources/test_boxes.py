@@ -202,6 +202,31 @@ def test_the_picture_is_found_beside_the_file_or_taken_from_within_it(tmp_path: 
     assert metrics["unknown_files"] == 1  # pics/b.png lies beside no file of its own
 
 
+def test_a_picture_that_has_moved_is_found_by_the_end_of_its_path(tmp_path: Path) -> None:
+    add_labelme(tmp_path, "a", image=b"", imagePath="..\\scans\\my%20b.png")
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "my b.png").write_bytes(png(colour=1))
+    (diagram,), _ = take(tmp_path, max_bad_fraction=0.0)
+    assert diagram.image == png(colour=1)
+
+
+@pytest.mark.parametrize("size", [(40, 30), (40.0, 30.0), ("40", "30"), (None, 30)])
+def test_a_size_is_a_number_however_it_is_written(tmp_path: Path, size: tuple[Any, Any]) -> None:
+    add_labelme(tmp_path, "a", imageWidth=size[0], imageHeight=size[1])
+    assert take(tmp_path)[1]["taken"] == 1
+
+
+def test_half_a_pair_of_surrogates_is_a_letter_that_could_not_be_read(tmp_path: Path) -> None:
+    labels = ("res\ud83distor", "\U0001f50c \\ud83d")
+    add_labelme(tmp_path, "a", shape(labels[0]), shape(labels[1], ((20, 3), (30, 9))), imagePath="\udc00.png")
+    (diagram,), _ = take(tmp_path)
+    assert [item["kind"] for item in objects_of(diagram)] == ["res\ufffdistor", "\U0001f50c \\ud83d"]
+    (tmp_path / "a.png").rename(tmp_path / "b.png")
+    images = [{"id": 1, "file_name": "\ud83d.png"}, {"id": 2, "file_name": "b.png"}]
+    _, metrics = take_coco(tmp_path, coco(images=images))
+    assert metrics["set_aside_by_reason"] == {"no picture": 1} and metrics["taken"] == 1
+
+
 def test_ids_depend_on_the_name_and_the_path_alone(tmp_path: Path) -> None:
     shutil.copy(SAMPLE / "752.json", tmp_path)
     shutil.copy(SAMPLE / "752.png", tmp_path)

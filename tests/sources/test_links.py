@@ -160,6 +160,7 @@ def test_no_path_leads_out_of_the_folder_however_the_folder_is_named(
     [
         ("..\\..\\label-studio\\media\\upload\\4\\cb06-a.png", "a.png"),  # Label Studio
         ("/data/upload/12/3fa9c1d2-a.png", "a.png"),
+        ("images/cb06ffee__a.png", "a.png"),  # its exports of pictures from other storage
         ("../../media/upload/4/cb06ffee-a.png", "upload/4/cb06ffee-a.png"),
         ("images/my%20circuit.png", "my circuit.png"),
         ("C:\\Users\\me\\photos\\a.png", "photos/a.png"),

@@ -59,8 +59,12 @@ def boxed_diagram(found: BoxedPicture, *, name: str, domain: str, ask_counts: bo
     `ask_counts` adds questions of the kind `count` (counting.py). Boxes that are no boxes are counted and left out.
     """
     picture = found.picture
-    if found.stated_size is not None and found.stated_size != picture.size:
-        stated, real = (f"{width}×{height}" for width, height in (found.stated_size, picture.size))
+    # Tables make 120.0 of 120, and some programs write it as a text.
+    stated, real = (
+        "×".join(str(side).removesuffix(".0") for side in size)
+        for size in (found.stated_size or picture.size, picture.size)
+    )
+    if stated != real:
         raise ItemError("boxes are for another size", f"drawn for {stated} pixels, the picture has {real}")
     objects, symbols, lost = _objects(found, ledger)
     if not objects:

@@ -23,7 +23,7 @@ from diagramlens.sources.svg import RendererMissing
 MAX_TEXT_BYTES = 256 * 1024
 MAX_ENDS = 8  # folders of a foreign path, from its end, that may have come along
 
-_UPLOAD_PREFIX = re.compile(r"[0-9a-f]{4,8}-")
+_UPLOAD_PREFIX = re.compile(r"[0-9a-f]{4,8}(?:-|__)")
 
 
 class OutsideError(ItemError):

@@ -24,9 +24,9 @@ from diagramlens.sources.files import (
     OutsideError,
     files_below,
     folder_of,
-    inside,
     is_picture,
     is_there,
+    named_file,
     not_looked_into,
     read_picture_file,
     relative,
@@ -129,7 +129,7 @@ def _picture(path: Path, content: Mapping[str, Any], root: Path) -> Picture:
     escape: ItemError | None = None
     if isinstance(named, str) and named:
         try:
-            candidate = inside(root, named, path.parent)
+            candidate = named_file(root, named, path.parent)
         except OutsideError as why:
             # LabelMe writes where the picture lay on the machine of whoever marked it; it may lie beside the JSON file now.
             escape = why
