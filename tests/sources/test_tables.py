@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from diagramlens.domains.circuits.netlist import parse_netlist
+from diagramlens.grading.answers import grade
 from diagramlens.grading.quantities import parse_quantity
 from diagramlens.records import Diagram
 from diagramlens.sources.folders import read_folder
 from diagramlens.sources.ledger import SourceError
 from diagramlens.sources.tables import Columns, read_table_of_pictures
+from diagramlens.teachers.imported import AGREE, DISAGREE, check_gold
 
 DIVIDER = "V1 1 0 10\nR1 1 2 1k\nR2 2 0 1k"
 BLOCKS = "in R\nsum S1 +R -G1\nblock G1 S1\nout Y G1"
@@ -112,6 +114,30 @@ def test_a_number_is_read_as_its_grader_reads_it_or_its_row_waits(tmp_path: Path
         (question,) = json.loads(diagram.questions)
         read = parse_quantity(answer)
         assert question["gold"] == {"value": str(read.value), "unit": read.unit}
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "golds"),
+    [
+        ("What is the transfer function from V1 to R2?", "0.5", "confirmed"),
+        ("What is the transfer function from V1 to R2?", "1000/(1000 + 1000)", "confirmed"),
+        ("What is the transfer function from V1 to R2?", "0.6", "contradicted"),
+        ("What is the equation for the voltage of node 2?", "Vn2(s) = 5/s", "confirmed"),
+        ("What is the equation for the voltage of node 2?", "Vn2(s) = 5", "confirmed"),
+        ("What is the equation for the voltage of node 2?", "Vn2(s) = 6", "contradicted"),
+    ],
+)
+def test_a_formula_in_the_values_of_the_parts_is_judged_as_one_in_their_names(
+    tmp_path: Path, question: str, answer: str, golds: str
+) -> None:
+    file = write_table(
+        tmp_path, ("p0.png", DIVIDER, question, answer), header=("image_path", "dsl", "question", "answer")
+    )
+    (diagram,), metrics = take(file, QUESTIONS, max_bad_fraction=0.0)
+    (taken,) = json.loads(diagram.questions)
+    assert metrics["golds"] == {golds: 1} and taken["gold"]["checked"] == (golds == "confirmed")
+    assert check_gold(taken["kind"], taken["gold"], diagram.truth) == (AGREE if golds == "confirmed" else DISAGREE)
+    assert grade(taken["kind"], taken["gold"], taken["answer"], answer).correct
 
 
 @pytest.mark.parametrize("answer", ["1k", "2.2k", "4k7", "10meg", "2,2", "1 000", "5 kΩ"])

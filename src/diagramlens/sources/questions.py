@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from diagramlens.domains.circuits.netlist import (
@@ -202,7 +203,10 @@ def _expression(kind: str, question: str, answer: str, truth: Truth) -> ForeignQ
 def _checked_transfer(
     found: ForeignQuestion, truth: Truth, netlist: Netlist, source: str, across: str
 ) -> ForeignQuestion:
-    """The question with the solver's verdict. An answer that is right for ideal op-amps is confirmed, and the truth becomes that."""
+    """The question with the solver's verdict, on an answer in the parts' names or in their values.
+
+    An answer that is right for ideal op-amps is confirmed, and the truth becomes that.
+    """
     text, names = found.gold["numerator"], found.gold["names"]
     contradiction = ""
     try:
@@ -213,9 +217,9 @@ def _checked_transfer(
         found = replace(found, gold={**found.gold, "source": source, "across": across, "plus": plus, **polarity})
         if len(netlist.parts) > MAX_SOLVED_PARTS:
             return replace(found, detail=f"more than {MAX_SOLVED_PARTS} parts")
-        for candidate in _with_ideal_opamps(truth, netlist):
+        for candidate, symbols in product(_with_ideal_opamps(truth, netlist), (True, False)):
             assert candidate.netlist is not None
-            solved = transfer_across(candidate.netlist, source, across, plus=plus)
+            solved = transfer_across(candidate.netlist, source, across, plus=plus, symbols=symbols)
             if same_expression(transfer_text(solved), text, names).correct:
                 exact = {"numerator": solved.numerator, "denominator": solved.denominator, "checked": True}
                 gold = {**found.gold, **exact, "netlist": candidate.text}

@@ -91,8 +91,11 @@ def _transfer(netlist: Netlist, gold: Gold) -> str:
     if not (isinstance(source, str) and isinstance(across, str) and plus in (0, 1)):
         return UNDECIDED
     stated = f"({gold['numerator']})/({gold['denominator']})"
-    solved = transfer_text(transfer_across(netlist, source, across, plus=int(str(plus))))
-    return AGREE if same_expression(stated, solved, symbols_of(netlist)).correct else DISAGREE
+    for symbols in (True, False):  # in the parts' names, or in their values
+        solved = transfer_text(transfer_across(netlist, source, across, plus=int(str(plus)), symbols=symbols))
+        if same_expression(stated, solved, symbols_of(netlist)).correct:
+            return AGREE
+    return DISAGREE
 
 
 def _quantity(netlist: Netlist, gold: Gold) -> str:

@@ -13,8 +13,10 @@ MAX_SOLVED_PARTS = 16
 _NODE_VOLTAGE = re.compile(r"V_?n?_?(\w+)", re.IGNORECASE)
 
 
-def node_voltage_forms(netlist: Netlist, name: str) -> tuple[str, str]:
+def node_voltage_forms(netlist: Netlist, name: str) -> tuple[str, ...]:
     """What the node voltage `name` comes to over node 0, all sources at work: each source by its symbol, and as a step of it (over s).
+
+    Then the same with the values of parts and sources in place of their names, where they are numbers.
 
     Raises SolveError where no node is so called, where the circuit has more than MAX_SOLVED_PARTS parts, and where it has no solution.
     """
@@ -23,5 +25,5 @@ def node_voltage_forms(netlist: Netlist, name: str) -> tuple[str, str]:
         raise SolveError(f"{name} is no node voltage of the netlist")
     if len(netlist.parts) > MAX_SOLVED_PARTS:
         raise SolveError(f"more than {MAX_SOLVED_PARTS} parts")
-    solved = transfer_text(voltage(netlist, node[1], "0").rational())
-    return solved, f"({solved})/s"
+    solved = [transfer_text(voltage(netlist, node[1], "0", symbols=symbols).rational()) for symbols in (True, False)]
+    return tuple(form for text in solved for form in (text, f"({text})/s"))
