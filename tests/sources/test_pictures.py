@@ -119,6 +119,23 @@ def test_16_bits_are_scaled_to_8(data: bytes) -> None:
     assert decode_picture(data).png[24] == 8
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        deep_png(0, SAMPLES >> 2),
+        deep_png(2, np.stack([SAMPLES >> 2] * 3, -1)),
+        deep_png(2, np.stack([SAMPLES >> 4] * 3, -1)),
+        deep_png(4, np.stack([SAMPLES >> 4, CLEAR], -1)),
+        deep_png(6, np.stack([SAMPLES >> 6] * 3 + [CLEAR], -1)),
+    ],
+    ids=["grey, 14 bits", "RGB, 14 bits", "RGB, 12 bits", "grey and alpha, 12 bits", "RGBA, 10 bits"],
+)
+def test_fewer_bits_in_samples_of_16_are_no_dark_picture(data: bytes) -> None:
+    with Image.open(io.BytesIO(decode_picture(data).png)) as image:
+        white, dark, grey = (image.convert("L").getpixel((20, row)) for row in (0, 10, 20))
+    assert white >= 192 and white - grey >= 64 and grey - dark >= 64
+
+
 # --- Transparency, and pictures that show nothing -------------------------------------------------------------------------------------
 
 

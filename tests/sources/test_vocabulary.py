@@ -41,7 +41,8 @@ def test_every_class_of_cghd_is_known_but_its_unknown(label: str, counts: str) -
     ("kind", "labels"),
     [
         ("R", ["Resistor", "RESISTORS", "resistor symbol", "1_resistor", "03 - resistor", "european resistor", "R", "r", "R12", "电阻"]),
-        ("C", ["Capacitor (polarized)", "polarized_capacitor", "Non-Polarized Capacitor", "nonPolarizedCapacitor", "non electrolytic capacitor", "electrolytic-capacitor", "cap", "C3", "电容"]),
+        ("C", ["Capacitor (polarized)", "nonPolarizedCapacitor"]),
+        ("C", ["polarized_capacitor", "Non-Polarized Capacitor", "electrolytic-capacitor", "cap", "C3", "电容"]),
         ("L", ["inductors", "Inductor-Symbol", "L1"]),
         ("V", ["DC Voltage Source", "dc_source", "voltage-source", "source.voltage", "Batteries", "V"]),
         ("opamp", ["op-amp", "Op Amp", "OpAmp", "op_amps", "Operational Amplifiers", "operational-amplifier", "运算放大器"]),

@@ -92,12 +92,13 @@ def decode_picture(data: bytes) -> Picture:
                     )
                 image.load()
                 upright = ImageOps.exif_transpose(image)
-                opaque = _opaque(_of_eight_bits(upright))
+                deep = image.format == "PNG" and data[_PNG_DEPTH] > 8
+                opaque = _opaque(_of_eight_bits(upright) if deep else upright)
                 pixels = opaque.convert("RGB")
                 if _is_blank(pixels):
                     raise PictureError("blank: all of its pixels have one colour")
                 keep = image.format == "PNG" and opaque is upright and getattr(image, "n_frames", 1) == 1
-                keep = keep and image.getexif().get(_ORIENTATION, 1) == 1 and data[_PNG_DEPTH] <= 8
+                keep = keep and image.getexif().get(_ORIENTATION, 1) == 1 and not deep
                 return Picture(data if keep else _png(opaque), _digest(pixels), opaque.size)
         except PictureError:
             raise
@@ -122,16 +123,35 @@ _SAMPLED_SIDE = 2048
 
 
 def _of_eight_bits(image: Image.Image) -> Image.Image:
-    """The picture itself, or one of 16-bit greys scaled: Pillow's own conversion clips them, which makes nearly all of them white."""
+    """A picture of 16 bits a sample, scaled: Pillow clips greys, which makes most of them white, and cuts colours to their upper 8."""
     if not image.mode.startswith("I"):
-        return image
+        return _brightened(image)
     values = np.asarray(image)
-    # Scanners store 12 bits, and careless programs 8, as they are: no picture that uses all 16 is that dark all over.
-    bits = max(int(values.max()).bit_length(), 8) if values.max() < 1 << 12 else 16
-    grey = Image.fromarray((values >> (bits - 8)).astype(np.uint8))
+    grey = Image.fromarray((values >> (_bits(int(values.max())) - 8)).astype(np.uint8))
     if "transparency" in image.info:
         grey.putalpha(Image.fromarray(np.where(values == image.info["transparency"], 0, 255).astype(np.uint8)))
     return grey
+
+
+def _brightened(image: Image.Image) -> Image.Image:
+    """The upper 8 bits of a picture of 16, moved up where it does not use them all; its opacity stays."""
+    bands = list(image.split())
+    opacity = [bands.pop()] if image.mode in ("LA", "RGBA") else []
+    brightest = max(cast("tuple[int, int]", band.getextrema())[1] for band in bands)
+    left = 16 - _bits(brightest << 8)
+    return (
+        image
+        if not left
+        else Image.merge(image.mode, [band.point(lambda value: value << left) for band in bands] + opacity)
+    )
+
+
+def _bits(brightest: int) -> int:
+    """How many of a sample's 16 bits a picture uses.
+
+    Scanners and cameras store 10 to 14, and careless programs 8, as they are: no picture that uses all 16 is that dark all over.
+    """
+    return max(brightest.bit_length(), 8) if brightest < 1 << 14 else 16
 
 
 def _opaque(image: Image.Image) -> Image.Image:
