@@ -79,3 +79,16 @@ def test_outside_of_a_repository_is_told_in_one_line(
     assert main(["recall"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("diagramlens recall: you are not inside of a DVC repository")
+
+
+def test_an_archive_of_the_tree_is_told_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_text("[core]\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["recall"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(
+        "is not a git repository, and DVC works in nothing else; clone it, or git init and git add --all here"
+    )

@@ -36,6 +36,7 @@ def run(_args: argparse.Namespace) -> int:
     """Rewrite those entries of dvc.lock, say which, and return 0. Raises RecallError."""
     from dvc.exceptions import DvcException  # half a second, and no business of whoever asks for --help
     from dvc.repo import Repo
+    from dvc.scm import SCMError
     from dvc.utils.serialize import modify_yaml
 
     try:
@@ -45,6 +46,10 @@ def run(_args: argparse.Namespace) -> int:
                 with modify_yaml(Path(repo.root_dir, LOCK_FILE)) as content:
                     for name, outs in found.items():
                         content["stages"][name]["outs"] = outs
+    except SCMError as error:  # an archive of the tree
+        raise RecallError(
+            f"{error}, and DVC works in nothing else; clone it, or git init and git add --all here"
+        ) from error
     except DvcException as error:
         raise RecallError(str(error)) from error
     if found:
