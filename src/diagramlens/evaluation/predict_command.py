@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL_FOLDER",
         help="models/merged, models/base, models/adapter, models/quantized/nf4, …",
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG, WebP, GIF or BMP")
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="PNG, JPEG, WebP, GIF, BMP or SVG")
     parser.add_argument("--prompt", required=True, help="what to ask about the picture")
     parser.add_argument("--max-new-tokens", type=int, default=256, help="where an answer is cut off (default: 256)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1 (default: auto)")
