@@ -252,6 +252,7 @@ def test_some_level_must_be_drawn(content: dict[str, Any]) -> None:
             "amercan",
             "domains.circuits.styles.amercan: unknown key, did you mean american?",
         ),
+        ("lora.dropout", "drop.out", "lora.drop.out = 0.0: unknown key, did you mean dropout? lora has r, alpha"),
     ],
 )
 def test_a_misspelt_key_is_told_once_with_the_right_spelling(

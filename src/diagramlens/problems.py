@@ -54,7 +54,8 @@ def problem_lines(error: ValidationError, content: Mapping[str, Any], schema: ty
         if item["type"] != "extra_forbidden":
             continue
         path, value = _key_path(item["loc"], content)
-        parent, _, key = path.rpartition(".")
+        key = str(item["loc"][-1])  # which may hold a dot
+        parent = path.removesuffix(key).removesuffix(".")
         known = _known_keys(item["loc"][:-1], schema)
         guesses = [name for name in known if _joined(parent, name) in missing] or known
         close = difflib.get_close_matches(key, guesses, 1, 0.5)
