@@ -238,6 +238,13 @@ def test_pictures_are_paired_with_the_netlists_of_their_names(tmp_path: Path) ->
     assert metrics["unknown_files"] == 1 and "unknown file: lonely.cir" in metrics["examples"][1]
 
 
+def test_a_suffix_in_capital_letters_is_the_same_suffix(tmp_path: Path) -> None:
+    (tmp_path / "A.PNG").write_bytes(png())
+    (tmp_path / "A.CIR").write_text(DIVIDER)
+    (diagram,), _ = take_folder(tmp_path, max_bad_fraction=0.0)
+    assert diagram.truth == DIVIDER
+
+
 def test_a_damaged_pair_is_set_aside(tmp_path: Path) -> None:
     for stem, picture, netlist in (
         ("a", png()[:30], DIVIDER),

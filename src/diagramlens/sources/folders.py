@@ -60,7 +60,7 @@ def read_folder(
 
 
 def _diagram(path: Path, *, root: Path, name: str, domain: str, convention: Convention, ledger: Ledger) -> Diagram:
-    beside = [path.with_suffix(suffix) for suffix in NETLIST_SUFFIXES]
+    beside = [path.with_suffix(suffix) for small in NETLIST_SUFFIXES for suffix in (small, small.upper())]
     netlist = next((candidate for candidate in beside if is_there(candidate)), None)
     if netlist is None:
         raise ItemError("no netlist beside the picture", f"expected {printable(path.stem)}.cir", damage=False)
