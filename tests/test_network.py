@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.committed import DEFAULT_PARAMS
+
 ROOT = Path(__file__).parents[1]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ASK = "from diagramlens.network import why_offline; print(why_offline()); print(why_offline())"
@@ -110,3 +112,19 @@ def test_weights_that_are_not_in_the_cache_beside_their_configuration_are_one_li
     done = run("-c", LOAD, port=closed, HF_HOME=str(tmp_path))
     assert "Retrying" not in done.stderr
     assert "LoadingError: model source somebody/Tiny: weights cannot be loaded (" in done.stderr.splitlines()[-1]
+
+
+def test_a_trial_of_a_hub_model_that_is_not_there_ends_before_torch_is_loaded(tmp_path: Path) -> None:
+    text = DEFAULT_PARAMS.read_text(encoding="utf-8").replace("\nmodel: base", "\nmodel: qwen2-vl-2b")
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    script = "import sys; from diagramlens.cli import main; print(main(['check', '--forward']), 'torch' in sys.modules)"
+    environment = os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "HF_HOME": str(tmp_path / "cache"),
+        "PYTHONPATH": str(ROOT / "src"),
+    }
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "1 False\n"
+    (line,) = done.stderr.splitlines()
+    assert "Qwen/Qwen2-VL-2B-Instruct: its config.json cannot be read" in line

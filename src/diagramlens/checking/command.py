@@ -88,6 +88,9 @@ def _grade_golds() -> bool:
 
 
 def _try(args: argparse.Namespace, params: Params) -> bool:
+    from diagramlens.models.source import check_source
+
+    check_source(params.selected_model)  # before torch, which takes seconds
     from diagramlens.checking import trial
     from diagramlens.inspecting.out_of_memory import Use, out_of_memory_advice
     from diagramlens.models.loading import quiet_libraries
