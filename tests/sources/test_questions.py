@@ -92,6 +92,9 @@ def test_choices_are_read_as_people_write_them(listed: str, answer: str, texts: 
         ("A) 1 V\nB) 2 V", "B) 1 A", "answer names none of the choices"),
         ("A) 1 V\nB) 1 V", "A", "choices cannot be read"),
         ("Only one", "Only one", "choices cannot be read"),
+        ("B) 2 V\nA) 1 V", "A", "choices cannot be read"),  # not that of the first line
+        ("A) 1 V\nC) 3 V\nB) 2 V", "B", "choices cannot be read"),
+        ("A) 1 V\nA) 2 V", "A", "choices cannot be read"),
     ],
 )
 def test_choices_of_which_none_is_clearly_right_wait(listed: str, answer: str, reason: str) -> None:

@@ -12,7 +12,9 @@ from diagramlens.sources.ledger import ItemError
 FEWEST, MOST = 2, 8
 _UNREADABLE = "choices cannot be read"
 # "A) text", "(a) text", "A. text", "A: text", "**A.** text", at a line's start or behind a gap within it.
-_LABEL = re.compile(r"(?:^|(?<=\s))[*_]*[(\[]?([A-Ha-h])[)\].:][*_]*[ \t]+", re.MULTILINE)
+_MARK = r"[*_]*[(\[]?([A-Ha-h])[)\].:][*_]*[ \t]+"
+_LABEL = re.compile(rf"(?:^|(?<=\s)){_MARK}", re.MULTILINE)
+_FIRST_LABEL = re.compile(rf"^[ \t]*{_MARK}", re.MULTILINE)
 _LETTER = re.compile(
     r"(?:(?:the\s+)?(?:correct\s+)?(?:answer|option|choice)\s*(?:is)?\s*:?\s*)?[(\[*]*([A-Ha-h])[)\].:*]*",
     re.IGNORECASE,
@@ -46,7 +48,13 @@ def read_choices(listed: str, answer: str) -> Choices:
 
 
 def _texts(listed: str) -> tuple[str, ...]:
-    """The lettered pieces, in the order of their letters without a gap; of a text without letters, its lines."""
+    """The lettered pieces, in the order of their letters without a gap; of a text without letters, its lines.
+
+    Raises ItemError where lines begin with letters in another order: nobody could tell which choice an answer `A` means.
+    """
+    begun = "".join(found[1].upper() for found in _FIRST_LABEL.finditer(listed))
+    if begun != string.ascii_uppercase[: len(begun)]:
+        raise ItemError(_UNREADABLE, f"their letters are {', '.join(begun[:MOST])}: {listed[:60]}", damage=False)
     labels: list[re.Match[str]] = []
     for found in _LABEL.finditer(listed):
         if found[1].upper() == string.ascii_uppercase[len(labels)]:
