@@ -126,6 +126,8 @@ class Ledger:
                 f"{self.damaged} of {self.read} imported items are damaged, more than max_bad_fraction {max_bad_fraction:g} allows; "
                 f"first: {first}; mend or remove them, or raise the fraction"
             )
+        if not self.read:
+            raise SourceError("there is nothing in it to import: it lists no item at all")
         if not self.taken:
             reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(self.set_aside.items()))
             raise SourceError(
