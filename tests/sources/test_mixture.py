@@ -92,8 +92,10 @@ def test_damage_fails_a_source_that_was_stopped_at_its_share(tmp_path: Path) -> 
     bad = source(1, **{**REAL, "path": str(tmp_path / "real")})
     mixture = open_mixture({"real": bad}, 1, draw)
     assert len(list(mixture.diagrams())) == 1
-    with pytest.raises(SourceError, match="1 of 2 imported items are damaged"):
+    with pytest.raises(SourceError, match=r"^generate\.sources\.real: 1 of 2 imported items are damaged"):
         mixture.check()
+    with pytest.raises(SourceError, match=r"^generate\.sources\.real: 1 of \d+ imported items are damaged"):
+        list(open_mixture({"real": bad}, 99, draw).diagrams())
 
 
 def test_every_kind_of_source_is_opened(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def test_a_table_that_lacks_a_column_is_refused_naming_those_it_has(tmp_path: Pa
         take(tmp_path / "empty.csv")
     with pytest.raises(SourceError, match="there is no such file"):
         take(tmp_path / "gone.csv")
-    with pytest.raises(SourceError, match="^there is nothing in it to import"):
+    with pytest.raises(SourceError, match="there is nothing in it to import"):
         take(write_table(tmp_path))
 
 

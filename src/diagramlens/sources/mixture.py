@@ -7,6 +7,7 @@ pictures are numbered among themselves. Weights and names decide the order; the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -54,6 +55,15 @@ class Ingredient:
         return counts | (self.imported.ledger.metrics() if self.imported is not None else {})
 
 
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """What is wrong with a source is told under its name."""
+    try:
+        yield
+    except SourceError as error:
+        raise SourceError(f"generate.sources.{name}: {error}") from error
+
+
 class Mixture:
     """The sources of a data set, opened. Take `diagrams` to the end, then `check` and `metrics`."""
 
@@ -65,7 +75,8 @@ class Mixture:
         running = [ingredient for ingredient in self._ingredients if ingredient.wanted]
         while running:
             ingredient = min(running, key=_next_place)
-            diagram = next(ingredient.diagrams, None)
+            with _named(ingredient.name):
+                diagram = next(ingredient.diagrams, None)
             if diagram is None:
                 running.remove(ingredient)
                 continue
@@ -79,7 +90,8 @@ class Mixture:
         """
         for ingredient in self._ingredients:
             if ingredient.wanted and ingredient.imported and not isinstance(ingredient.source, DrawSource):
-                ingredient.imported.ledger.check(ingredient.source.max_bad_fraction)
+                with _named(ingredient.name):
+                    ingredient.imported.ledger.check(ingredient.source.max_bad_fraction)
 
     def metrics(self) -> dict[str, Any]:
         """What came from where, by the name of the source."""
@@ -95,10 +107,8 @@ def open_mixture(sources: Mapping[str, Source], count: int, draw: Draw) -> Mixtu
     ingredients = []
     for name, wanted in shares({name: source.weight for name, source in sources.items()}, count).items():
         source = sources[name]
-        try:
+        with _named(name):
             imported = None if isinstance(source, DrawSource) else _open(name, source)
-        except SourceError as error:
-            raise SourceError(f"generate.sources.{name}: {error}") from error
         diagrams = draw(wanted) if imported is None else islice(imported.diagrams, wanted)
         ingredients.append(Ingredient(name, source, wanted, diagrams, imported))
     return Mixture(ingredients)
