@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -334,6 +334,7 @@ JSON = st.recursive(
 
 @settings(max_examples=40, deadline=None)
 @given(shapes=st.lists(JSON, max_size=3), annotations=st.lists(JSON, max_size=3), images=st.lists(JSON, max_size=3))
+@example(shapes=[], annotations=[None], images=[{"id": ""}])
 def test_no_json_stops_an_import(
     tmp_path_factory: pytest.TempPathFactory, shapes: Any, annotations: Any, images: Any
 ) -> None:

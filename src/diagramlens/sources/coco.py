@@ -97,7 +97,7 @@ def _document(
     labels = _labels(content["categories"])
     marked: dict[str, list[LabelledBox | Unboxed]] = defaultdict(list)
     for number, annotation in enumerate(content["annotations"]):
-        picture = _id(annotation.get("image_id")) if isinstance(annotation, dict) else ""
+        picture = _id(annotation.get("image_id")) if isinstance(annotation, dict) else None
         if picture in ids:
             marked[picture].append(_marked(annotation, labels, f"annotation {number}"))
         else:
