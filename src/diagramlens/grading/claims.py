@@ -29,7 +29,8 @@ _DENIED_AT_LENGTH = re.compile(
     re.IGNORECASE,
 )
 _DENIED_BEHIND = re.compile(
-    r"[\s)\]}*$`,]*(?:\([^()]{0,40}\)\s*)?(?:\((?=[^()]{0,60}\b(?:wrong|incorrect|false|not))|(?:(?!(?:because|since|as|so|and|but|where|if|when|while|for|with|or|to)\b)[A-Za-z]\w*\s+){0,3}?"
+    r"[\s)\]}*$`,]*(?:\([^()]{0,40}\)\s*)?(?:\((?!\s*not (?:an?|the (?!right|correct|answer|true))\b|\s*not (?-i:[-+\d$\\A-Z]))"
+    r"(?=[^()]{0,60}\b(?:wrong|incorrect|false|not))|(?:(?!(?:because|since|as|so|and|but|where|if|when|while|for|with|or|to)\b)[A-Za-z]\w*\s+){0,3}?"
     r"(?:(?:(?:which|that|it|this)\s+)?"
     r"(?:is|are|was|were|be|would|will|can|could|must|should|does|seems?|looks?)\b\s*)+(?=(?:\w+\s+){0,2}?(?:not|never|cannot|wrong|incorrect|"
     r"false|untrue|impossible|too|excluded|ruled out|no)\b)|(?:isn|aren|wasn|won|can|couldn|wouldn|doesn|mustn|shouldn)['’]t\b|cannot\b|"
@@ -86,7 +87,20 @@ _RETRACTS = re.compile(
     r"(?:n['’]t)?(?:\s+be)?\s+)?(?:\w+\s+)?"
     r"(?:not\s+(?:right|correct|true|it|the answer)|wrong|incorrect|false|impossible|a mistake)"
     r"|(?:this|that|it)\s+(?:isn|wasn|can)['’]t\s+(?:be\s+)?(?:right|correct|true|it|the answer)"
-    r"|i\s+(?:was|am)\s+(?:wrong|mistaken)|i\s+made\s+an?\s+(?:mistake|error)|no|wait)[\s.!*_]*",
+    r"|i\s+(?:was|am)\s+(?:wrong|mistaken)|i\s+made\s+an?\s+(?:mistake|error)|scratch that|no|wait)[\s.!*_]*",
+    re.IGNORECASE,
+)
+# A sentence that begins so puts what it says in the place of what was said.
+_CORRECTS = re.compile(
+    r"[\s*_#>-]*(?:(?:oh|hmm+|no|but)\b[\s,.:…]*)*(?:actually|wait|correction|corrected|sorry|oops|scratch that|on second thoughts?"
+    r"|my mistake|i (?:made|was|am) (?:an? )?(?:mistaken?|error|wrong)|let me (?:correct|fix|redo|re-?\w+)|rather|hmm+)\b",
+    re.IGNORECASE,
+)
+# What is numbered, and no quantity: `node 2`, `Equation (3)`, `nodes 1 and 2`.
+_NUMBERED = r"(?:node|terminal|pin|mesh|loop|branch|step|stage|case|part|method|example|problem|question|section|figure|fig\.?|table|equation|eq\.?|eqn\.?|line)"
+_NO_QUANTITY = r"(?![.,]?\d|\s?[*/^·×+]|\s?-\s?\d|\s?(?:[fpnuµμmkMGT]|meg)?(?:[VAΩWFHS%]|Hz|s|rad|dB|ohms?|volts?|amps?|amperes?|watts?)\b|[A-Za-z])"
+_WHICH = re.compile(
+    rf"(\b{_NUMBERED})(?:\s?[#(]?\d{{1,3}}\)?|(s)\s\d{{1,3}}(?:\s?(?:,|and|to|or|&|–)\s?\d{{1,3}})+){_NO_QUANTITY}",
     re.IGNORECASE,
 )
 MAX_LOOK = 300
@@ -134,6 +148,20 @@ def explains(sentence: str) -> bool:
 def given(sentence: str) -> bool:
     """Whether a sentence begins with a reason or a condition: `Since R1 = R2, …`."""
     return bool(_GIVEN.match(sentence))
+
+
+def corrects(sentence: str) -> bool:
+    """Whether a sentence begins as one that puts something in the place of what was said: `Actually, …`, `Correction: …`"""
+    return bool(_CORRECTS.match(sentence[:MAX_LOOK]))
+
+
+def unnumbered(text: str) -> str:
+    """The text without the numbers that only tell which one is meant.
+
+    >>> unnumbered("Step 3: node 2 is at 4.8 V")
+    'Step_: node_ is at 4.8 V'
+    """
+    return _WHICH.sub(lambda found: f"{found[1]}{found[2] or ''}_", text)
 
 
 def retracts(sentence: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from diagramlens.grading.claims import bounded, concludes, denied, explains, sentences
+from diagramlens.grading.claims import bounded, concludes, denied, explains, sentences, unnumbered
 from diagramlens.grading.final import MAX_CHARACTERS, last_box, last_lines, single_blanks, unlisted
 from diagramlens.grading.numerals import plain_numbers
 from diagramlens.grading.tokens import short
@@ -69,7 +69,7 @@ def compare_count(gold: int, predicted: str, what: str | None = None) -> Verdict
     if len(predicted) > MAX_CHARACTERS:
         return Verdict(False, f"not readable: the answer has {len(predicted)} characters")
     boxed = last_box(predicted)
-    line = _answering(single_blanks(predicted if boxed is None else boxed), what)
+    line = _answering(single_blanks(unnumbered(predicted if boxed is None else boxed)), what)
     if line is None:
         return Verdict(
             False, f"not readable: two numbers are stated in {short(predicted)!r}, and nothing says which is the answer"

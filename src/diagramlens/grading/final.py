@@ -113,11 +113,12 @@ def negates(before: str, content: str) -> bool:
 
 
 def unlisted(text: str, is_term: Term) -> str:
-    """The text without the marks of lists, headings and quotations at the start of its lines.
+    """The text without the marks of lists, headings, quotations and steps (`Step 3:`) at the start of its lines.
 
     `is_term` tells whether a text begins as a value may. A dash is a minus, and `>` a comparison, unless the line is one of several with
     that mark, or what follows can be no term. Lines with a dash right below a term are the rest of a sum, however many.
     """
+    text = _STEP.sub(r"\1", text)
     if not _ANY_ITEM.search(text):
         return text
     lines = text.split("\n")
@@ -187,6 +188,11 @@ MAX_TOKEN = 64
 MAX_TERM = 200
 _ITEM = re.compile(r"\A[ \t]*([-−–—*•·‣◦]|#{1,6}|>+|\(?\d{1,2}[.)])[ \t]+(?=\S)")
 _ANY_ITEM = re.compile(_ITEM.pattern.replace(r"\A", "^", 1), re.MULTILINE)
+# What stands behind its colon is left as it is, a sign with it.
+_STEP = re.compile(
+    r"^([ \t]*(?:[-*•>][ \t]+)?)(?:#{1,6}[ \t]+)?[*_]{0,2}(?:step|equation|eqn?\.?|case|part|stage)[ \t]?\(?\d{1,2}\)?[*_]{0,2}[:.][*_]{0,2}(?=[ \t]|$)[ \t]*",
+    re.IGNORECASE | re.MULTILINE,
+)
 _OPERATOR = re.compile(r"[ \t]*(?:[-+*/=−–](?!\*)|\\(?:cdot|times)\b)")
 _CONTROL_TOKEN = re.compile(
     r"(?:<\|[^<>|\s]{1,40}\|>|<｜[^<>｜]{1,40}｜>|</?s>|<(?:eos|bos|pad|unk)>|</?(?:end|start)_of_(?:turn|utterance|text|sentence|image|answer)>"

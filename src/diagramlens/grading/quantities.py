@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from diagramlens.grading.claims import bounded, denied, retracts, sentences
+from diagramlens.grading.claims import bounded, denied, retracts, sentences, unnumbered
 from diagramlens.grading.final import MAX_CHARACTERS, box_of, negates, unlisted
 from diagramlens.grading.numerals import plain_numbers
 from diagramlens.grading.quantity import CONVERTED, PI, TOLERANCE, Quantity, QuantityError, within
@@ -93,7 +93,7 @@ def _tidy(text: str) -> str:
     text = with_symbols(text.replace("\\pm", "±").replace("+/-", "±"))
     text = text.replace("\\[", " ").replace("\\]", " ").replace("\\(", " ").replace("\\)", " ")
     text = _MATHEMATICA.sub(r"\1 \2", _SUBSCRIPT.sub("", text))
-    text = plain_numbers(_SIGN_WORD.sub("-", plain(text)))
+    text = plain_numbers(_SIGN_WORD.sub("-", plain(unnumbered(text))))
     return re.sub(r"[ \t]+", " ", with_angular(_MARKUP.sub("", text)))
 
 

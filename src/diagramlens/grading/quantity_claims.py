@@ -6,21 +6,38 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from diagramlens.grading.claims import MAX_LOOK, bounded, concludes, denied, explains, given, gives_reason, leads_to
+from diagramlens.grading.claims import (
+    MAX_LOOK,
+    bounded,
+    concludes,
+    corrects,
+    denied,
+    explains,
+    given,
+    gives_reason,
+    leads_to,
+)
 from diagramlens.grading.quantity import QUANTITY, Quantity, QuantityError, comparable, differ, same, value_of
 from diagramlens.grading.units import unit_of
 
 MAX_NUMBERS = 40
 
 # Behind a number or its unit: what would make another number or unit of it.
-_GOES_ON = re.compile(r"[,'’]\d|\s?[-+*/×x^]\s?[\d(\\.{]|\s?[*/^·]\s?\w|\.\d|\d|[½¼¾⅓⅔°∠]|\s?±")
+_GOES_ON = re.compile(
+    r"[,'’]\d|\s?[-+*/×x^]\s?[\d(\\.{√]|\s?[*/^·]\s?\w|\.\d|\d|[½¼¾⅓⅔°∠]|\s?±"
+    r"|\s(?:less|more|lower|higher|smaller|greater|larger) than\b"
+)
 _FOREIGN_UNIT = re.compile(
     r" ?(?!(?:as|at|by|in|is|of|on|or|to|so|if|for|and|the|not|was|via|per|DC|AC|dc|ac|rms|RMS)\b)[A-Za-z°]{1,3}\b(?!\s?=)"
     r"| ?(?:(?:milli|micro|nano|kilo|mega)?(?:met(?:er|re)|gram|joule|coulomb|tesla|weber|newton|kelvin|degree|turn"
     r"|minute|hour|var|mho)s?)\b"
 )
 # The words between two numbers. What joins them into one computation; what says the same again; what only says where.
-_OPERATOR = re.compile(r"(?:[-+*/^x×]|\\frac\s?\{?|\|\|)\s*[({\[]*\s*\Z")
+_OPERATOR = re.compile(
+    r"(?:[-+*/^x×√]|\\frac\s?\{?|\|\||\b(?:twice|double|half|times|(?:negative|opposite|inverse|reciprocal|double|half|third|quarter|tenth|square"
+    r"|root|fraction|multiple) of)(?: the)?)\s*[({\[]*\s*\Z",
+    re.IGNORECASE,
+)
 _SAME_AGAIN = re.compile(
     r"[)}\]\s,;]*[({\[\s,;]*(?:[=~]|or|or about|i\.?e\.?|that is|that['’]s|which is|which equals|equivalently"
     r"|equivalent to|corresponding to|corresponds to|also|about|approx\.?|approximately|in other words|a\.?k\.?a\.?"
@@ -52,12 +69,15 @@ class Claim:
     final: bool = False
     explaining: bool = False
     denying: bool = False
+    correcting: bool = False
 
     def followed_by(self, other: Claim, unit: str | None) -> Claim:
         """What both claim together: the later, unless it only explains, or says something else without saying that it follows."""
         differs = differ(self.quantity, other.quantity)
         if other.denying:
             return self if differs else Claim(self.quantity, "it is denied")
+        if other.correcting and differs:
+            return other
         if self.fault or self.explaining:
             return other
         if (
@@ -96,6 +116,9 @@ class _Reading:
         between, behind = self.sentence[self.at : found.start()], self.sentence[found.end() : found.end() + MAX_LOOK]
         self.at = found.end()
         if self.closing and self.closing not in between:
+            # A bracket behind a unit is taken for one around it.
+            opening = "(" if self.closing == ")" else "["
+            self.closing = self.closing if found[0].count(self.closing) <= found[0].count(opening) else ""
             return
         between, self.closing = between.rpartition(self.closing)[2] if self.closing else between, ""
         value = Quantity(value_of(found), _unit(found, behind))
@@ -189,7 +212,15 @@ def claim_of(sentence: str, unit: str | None) -> Claim | None:
         return Claim(reading.denies, "it is denied", denying=True) if reading.denies else None
     words = re.sub(QUANTITY, " ", sentence)
     bare = not re.search(r"[A-Za-z]{2,}|=", words)
-    return Claim(reading.claim, reading.fault, bare, reading.concluding, reading.final, reading.explains)
+    return Claim(
+        reading.claim,
+        reading.fault,
+        bare,
+        reading.concluding,
+        reading.final,
+        reading.explains,
+        correcting=corrects(sentence),
+    )
 
 
 def _unit(found: re.Match[str], behind: str) -> str | None:

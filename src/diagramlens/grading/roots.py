@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 
-from diagramlens.grading.claims import bounded, denied, explains, sentences
+from diagramlens.grading.claims import bounded, denied, explains, sentences, unnumbered
 from diagramlens.grading.constants import Complex, exact_value
 from diagramlens.grading.expressions import read_formula
 from diagramlens.grading.final import MAX_CHARACTERS, last_box, last_lines, single_blanks
@@ -209,7 +209,7 @@ def _once_more(root: Expression, other: Expression) -> bool:
 def _answering(text: str, names: Sequence[str], beside: str) -> str:
     """The box, the list or the sentence of an answer that gives its roots."""
     boxed = last_box(text)
-    lines = text if boxed is None else boxed
+    lines = unnumbered(text if boxed is None else boxed)
     if "\\begin" in lines:
         return lines
     looking = re.compile("|".join([_NUMBER_OR_NONE.pattern, *map(re.escape, names)]), re.I)
