@@ -12,7 +12,7 @@ import re
 import string
 from collections.abc import Sequence
 
-from diagramlens.grading.claims import denied, sentences
+from diagramlens.grading.claims import corrects, denied, sentences
 from diagramlens.grading.final import MAX_CHARACTERS, last_box, single_blanks
 from diagramlens.grading.latex import normalize_latex
 from diagramlens.grading.tokens import short
@@ -43,7 +43,7 @@ def compare_choice(letter: str, choices: Sequence[str], predicted: str) -> Verdi
         return Verdict(False, f"not readable: the answer has {len(predicted)} characters")
     letters = string.ascii_uppercase[: len(choices)]
     boxed = last_box(predicted)
-    text = single_blanks(predicted if boxed is None else boxed)
+    text = single_blanks(predicted if boxed is None else boxed).replace('"', "")
     text = _WRAPPED.sub(r"\1", _WRAPPED.sub(r"\1", _DELIMITERS.sub(" ", text)))
     text = re.sub(r" +(?=[,.;:])", "", single_blanks(text)).strip(_EDGES)
     found = _chosen(text, letters, choices) | _offered(text, letters)
@@ -84,21 +84,25 @@ def _chosen(text: str, letters: str, choices: Sequence[str]) -> set[str]:
         rest = text[leading.end() :]
         # The line that names the choice may be followed by reasons, which may name the other choices only to reject them.
         others = _same_text(rest.split("\n")[0], letters, choices) | (_stated(rest, letters) or _marked(rest, letters))
+        for sentence in filter(corrects, sentences(rest)):
+            others |= _named(sentence, letters)
         return others | {leading[1]}
     return _stated(text, letters) or _reasoned(text, letters, choices) or _marked(text, letters)
 
 
 def _reasoned(text: str, letters: str, choices: Sequence[str]) -> set[str]:
-    """The letter that a dash parts from its reasons or from its own choice's text; none where any other letter stands in them."""
-    found = re.match(rf"[(\[]?([{letters}])[*_`)\].]*(?:\s[-–—]{{1,3}}\s|,?\s(?=because\b|since\b))", text)
+    """The letter that a dash or a bracket parts from its reasons or its own choice's text; none where another letter stands in them."""
+    found = re.match(rf"[(\[]?([{letters}])[*_`)\].]*(?:\s[-–—]{{1,3}}\s|,?\s(?=because\b|since\b)|\s(?=\())", text)
     if found is None:
         return set()
     rest = text[found.end() :]
-    others = _same_text(rest, letters, choices)
+    others = _same_text(rest, letters, choices) or _same_text(
+        rest.removeprefix("(").removesuffix(")"), letters, choices
+    )
     if not others:
         if not _REASON.match(rest):
             return set()
-        others = set(re.findall(rf"(?<![A-Za-z0-9_])[{letters}](?![A-Za-z0-9_'])", rest))
+        others = _named(rest, letters)
     return others | {found[1]}
 
 
@@ -117,13 +121,19 @@ def _stated(text: str, letters: str) -> set[str]:
     """The letters of the last statement that says which it is, with what it offers beside the first."""
     one = rf"[(\[*_`$\s]*([{letters}])(?![A-Za-z0-9_'])[)\]*_`$.]*(?!\s*[=*/+^]|\s[a-z]+-pass)"
     pattern = re.compile(rf"(?i:{_STATED.format(word=_WORD)}){one}(?:\s*(?:,|or|and|/|&|,\s*or)\s*{one})*")
-    statements = list(pattern.finditer(text))
+    concluded = re.compile(rf"(?:[→⇒∴]|=>|->|\b(?i:so|hence|thus|therefore),?)\s?{one}\s*\Z")
+    statements = list(pattern.finditer(text)) or list(concluded.finditer(text))
     if statements:
-        return set(re.findall(rf"(?<![A-Za-z0-9_])[{letters}](?![A-Za-z0-9_'])", statements[-1][0]))
+        return _named(statements[-1][0], letters)
     after = list(
         re.finditer(rf"(?<![A-Za-z0-9_'])([{letters}])[)\]*_`.]*\s+(?:is|are)\s+(?:the\s+)?(?:correct|right)", text)
     )
     return {found[1] for found in after}
+
+
+def _named(text: str, letters: str) -> set[str]:
+    """All letters of choices that stand alone in a text."""
+    return set(re.findall(rf"(?<![A-Za-z0-9_])[{letters}](?![A-Za-z0-9_'])", text))
 
 
 def _marked(text: str, letters: str) -> set[str]:

@@ -97,8 +97,14 @@ _CORRECTS = re.compile(
     re.IGNORECASE,
 )
 # What is numbered, and no quantity: `node 2`, `Equation (3)`, `nodes 1 and 2`.
-_NUMBERED = r"(?:node|terminal|pin|mesh|loop|branch|step|stage|case|part|method|example|problem|question|section|figure|fig\.?|table|equation|eq\.?|eqn\.?|line)"
-_NO_QUANTITY = r"(?![.,]?\d|\s?[*/^·×+]|\s?-\s?\d|\s?(?:[fpnuµμmkMGT]|meg)?(?:[VAΩWFHS%]|Hz|s|rad|dB|ohms?|volts?|amps?|amperes?|watts?)\b|[A-Za-z])"
+_NUMBERED = (
+    r"(?:node|terminal|pin|mesh|loop|branch|step|stage|case|part|method|example|problem|question|section|line|table|figure"
+    r"|fig\.?|equation|eqn?\.?)"
+)
+_NO_QUANTITY = (
+    r"(?![.,]?\d|\s?[*/^·×+]|\s?-\s?\d|[A-Za-z]"
+    r"|\s?(?:[fpnuµμmkMGT]|meg)?(?:[VAΩWFHS%]|Hz|s|rad|dB|ohms?|volts?|amps?|amperes?|watts?)\b)"
+)
 _WHICH = re.compile(
     rf"(\b{_NUMBERED})(?:\s?[#(]?\d{{1,3}}\)?|(s)\s\d{{1,3}}(?:\s?(?:,|and|to|or|&|–)\s?\d{{1,3}})+){_NO_QUANTITY}",
     re.IGNORECASE,

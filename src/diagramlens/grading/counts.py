@@ -29,6 +29,8 @@ _POWER = re.compile(r"(?<=[\w)\]])\*\*(?=[\d(])")
 _WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
 _EITHER = re.compile(rf"{_NUMBER.pattern}|{_WORD.pattern}", re.IGNORECASE)
 _TERM = re.compile(rf"[-+$*({{\s]*(?:{_NUMBER.pattern}|{_WORD.pattern})", re.IGNORECASE)
+# A number that is part of a sum, or has a fraction behind it in words.
+_GOES_ON = re.compile(r"\d ?[+*×·] ?\d|\band (?:a|one) (?:half|third|quarter)\b|[½¼¾]", re.IGNORECASE)
 MAX_COUNTED = 32
 MAX_SENTENCES = 100
 _OR = re.compile(r"[^.;\d]{0,40}\bor\b[\s,]*(?:maybe|perhaps|possibly|even)?\s*|\s*(?:to|/)\s*", re.IGNORECASE)
@@ -77,6 +79,8 @@ def compare_count(gold: int, predicted: str, what: str | None = None) -> Verdict
     line = _POWER.sub("^", line)
     line = re.sub(r"[*$`~]|\\[()\[\]]|\\(?:text|mathrm)\s?\{", " ", line).rpartition("=")[2]
     line = _claimed(plain_numbers(line))
+    if _GOES_ON.search(line):
+        return Verdict(False, f"not readable: {short(line)!r} is no whole number, or a sum that is not carried out")
     numbers = _numbers_before(what, line) if what else set()
     if not numbers:
         found = list(_NUMBER.finditer(line)) or list(_WORD.finditer(line))
@@ -91,6 +95,8 @@ def compare_count(gold: int, predicted: str, what: str | None = None) -> Verdict
         ]
         if found and not kept:
             return Verdict(False, f"not readable: {short(line)!r} denies it")
+        if what and len(found) == 1 and _counts_others(what, found[0], line):
+            return Verdict(False, f"not readable: {short(line)!r} does not count {what}")
         numbers = {_number(text) for text in kept} | _offered(line)
     if not numbers:
         return Verdict(False, f"not readable: there is no number in {short(predicted)!r}")
@@ -167,6 +173,15 @@ def _numbers_before(what: str, line: str) -> set[int | None]:
         if _singular(kind["what"]) == _singular(what):
             counted.add(_number(number[0]))
     return counted
+
+
+def _counts_others(what: str, number: re.Match[str], line: str) -> bool:
+    """Whether a number stands before parts that are neither those asked for nor of a name that holds them: `2 parts`, `2 sources`."""
+    kind = _COUNTED.match(line, number.end())
+    if kind is None:
+        return False
+    asked, counted = _singular(what), _singular(kind["what"])
+    return counted not in ("part", "component") and counted not in asked and asked not in counted
 
 
 def _singular(parts: str) -> str:

@@ -190,7 +190,8 @@ _ITEM = re.compile(r"\A[ \t]*([-−–—*•·‣◦]|#{1,6}|>+|\(?\d{1,2}[.)])
 _ANY_ITEM = re.compile(_ITEM.pattern.replace(r"\A", "^", 1), re.MULTILINE)
 # What stands behind its colon is left as it is, a sign with it.
 _STEP = re.compile(
-    r"^([ \t]*(?:[-*•>][ \t]+)?)(?:#{1,6}[ \t]+)?[*_]{0,2}(?:step|equation|eqn?\.?|case|part|stage)[ \t]?\(?\d{1,2}\)?[*_]{0,2}[:.][*_]{0,2}(?=[ \t]|$)[ \t]*",
+    r"^([ \t]*(?:[-*•>][ \t]+)?)(?:#{1,6}[ \t]+)?[*_]{0,2}(?:step|equation|eqn?\.?|case|part|stage)"
+    r"[ \t]?\(?\d{1,2}\)?[*_]{0,2}[:.][*_]{0,2}(?=[ \t]|$)[ \t]*",
     re.IGNORECASE | re.MULTILINE,
 )
 _OPERATOR = re.compile(r"[ \t]*(?:[-+*/=−–](?!\*)|\\(?:cdot|times)\b)")

@@ -24,9 +24,11 @@ _NO_TERM = re.compile(r"(?!)")
 # What leaves open which names are meant: a denial, a choice, a bound.
 _DOUBTFUL = re.compile(
     r"\b(?:not|except|excluding|without|but no|neither|nor|unlike|cannot|never|or|either|maybe|perhaps|possibly"
-    r"|at (?:least|most)|among others|doubt\w*|false|wrong|incorrect|rather than|instead of)\b|[≤≥≠]",
+    r"|at (?:least|most)|among others|doubt\w*|false|wrong|incorrect|rather than|instead of"
+    r"|no(?! (?:others?|more)\b)|and (?:so on|so forth|others?|more)|etc)\b|[≤≥≠?…]",
     re.IGNORECASE,
 )
+_FENCE = re.compile(r"^[ \t]*```[a-z]*[ \t]*$", re.MULTILINE)
 _NOT = re.compile(r"(?:(?<=ca)n|n)['’]t\b|(?<=can)not\b")
 _REASON = re.compile(r"[\s,;:(-]*\b(?:because|since|as|where|while|whereas|note|which|due to|so that)\b", re.IGNORECASE)
 
@@ -55,8 +57,9 @@ def compare_names(gold: Collection[str], predicted: str) -> Verdict:
 def _names(predicted: str, gold: Collection[str]) -> set[str] | str:
     """The names, or why there is no telling."""
     boxed = last_box(predicted)
-    text = _NOT.sub(" not", predicted if boxed is None else boxed)
+    text = _FENCE.sub("", _NOT.sub(" not", predicted if boxed is None else boxed))
     looking = re.compile("|".join([_NAME_IN_PROSE.pattern, *(rf"\b{re.escape(_key(name))}\b" for name in gold)]))
+    text = text.replace("...", "…")
     text = _DECORATION.sub(" ", plain(unlisted(text, _NO_TERM.match)).replace("_{", "_").replace("_", ""))
     lines = _last_names(_key(single_blanks(text)).split("\n"), looking)
     if not lines:
@@ -78,14 +81,27 @@ def _names(predicted: str, gold: Collection[str]) -> set[str] | str:
 
 
 def _last_names(lines: Sequence[str], looking: re.Pattern[str]) -> str:
-    """The last line that names something, with those before it where each is a bare list; "" where none does."""
+    """The last line that names something, with those before it where each is a bare list, or tells of one part; "" where none does."""
     last = next((place for place in range(len(lines) - 1, -1, -1) if looking.search(lines[place])), None)
     if last is None:
         return ""
     first = last
-    while first > 0 and _bare_list(lines[first].strip()) and _bare_list(lines[first - 1].strip()):
+    while first > 0 and any(
+        is_item(lines[first].strip(), looking) and is_item(lines[first - 1].strip(), looking)
+        for is_item in (_is_bare, _names_one)
+    ):
         first -= 1
     return "\n".join(lines[first : last + 1]).strip()
+
+
+def _is_bare(line: str, looking: re.Pattern[str]) -> bool:
+    return bool(_bare_list(line) and looking.search(line))
+
+
+def _names_one(line: str, looking: re.Pattern[str]) -> bool:
+    """Whether a line begins with a name and has no other: `R1 (resistor)`, an item of a list."""
+    found = list(looking.finditer(line))
+    return bool(found) and found[0].start() == 0 and len({name[0] for name in found}) == 1
 
 
 def _bare_list(text: str) -> set[str] | None:

@@ -58,7 +58,7 @@ def _compare_number(gold: Fraction, unit: str | None, predicted: str) -> Verdict
 
 def _without_ohms(text: str) -> str:
     """The answer with its ohms taken off, where a number stands before them with their prefix multiplied in."""
-    text = re.sub(r"\\[,;: ]|[ \t]{2,}", " ", _OHM.sub("Ω", text))
+    text = re.sub(r"\\[,;: ]|[ \t]{2,}|~(?=\s?\\?(?:text|mathrm|rm|Ω))", " ", _OHM.sub("Ω", text))
     text = _WRAPPED.sub(lambda found: f" {''.join(part or '' for part in found.groups())}Ω", text)
     text = _WITH_PREFIX.sub(lambda found: f"({found[1]}*10^{_PREFIXES[found[2]]})", text)
     # A prefix without a number before it stays, and cannot be read: `R1 kΩ` is no value in ohms.

@@ -86,7 +86,17 @@ _UNIT = re.compile(
     r"|/\s?s(?:ec)?\b|s\^\{?\(?-1\)?\}?|Np/s)\s*[\])]?"
 )
 _PREFIXES = {"m": -3, "k": 3, "K": 3, "M": 6, "meg": 6, "Meg": 6, "G": 9}
-_SQUARE_ROOT = re.compile(r"(?:\\?sqrt\s?[({]|√\s?\(?)\s?(\d{1,15}(?:\.\d{1,15})?)\s?[)}]?")
+_DIGITS = r"\s?(\d{1,15}(?:\.\d{1,15})?)\s?"
+_SQUARE_ROOT = re.compile(rf"(?:\\?sqrt|√)\s?(?:\({_DIGITS}\)|\{{{_DIGITS}\}})|√{_DIGITS}")
+# A formula in front of its value: of a quadratic's roots, or in the names of the parts.
+_FORMULA = re.compile(r"\\?sqrt|√|(?=.*[A-Z]_?\{?\d).*(?:/|\\frac)", re.S)
+# The equation whose roots follow: it has a sum in s, which `s = 0` has not.
+_SOLVED = re.compile(
+    r"[^=\n;]*(?:\+|(?<=[\s\d)}sA-Z])-(?=[\s\d(\\sA-Z]))[^=\n;]*= ?0(?! ?[-+*/.\d])"
+    r"(?: ?(?:\\(?:Long)?[Rr]ightarrow|\\(?:implies|to|therefore)|=>|->|[→⇒⟹∴:,.]|\\[,;!]"
+    r"|\b(?:so|hence|thus|therefore|then|and|gives?|giving|yields?|which|we|get|has|that)\b))+"
+    r" ?(?=[-+({\\]*(?:[spz]\b|[spz]_|the |a |[-+]?\d))"
+)
 _IMAGINARY = re.compile(r"(?<![A-Za-z\\])[iIJ](?![A-Za-z_])")
 # Steps of an aligned derivation are one chain of equalities.
 _NEXT_STEP = re.compile(r"(?:\\\\\s*)?&\s*=")
@@ -149,7 +159,7 @@ def _read(text: str, names: Sequence[str], beside: str) -> list[Expression]:
     """The roots that an answer gives, in its order, in rad/s."""
     if len(text) > MAX_CHARACTERS:
         raise ExpressionError(f"the answer has {len(text)} characters; at most {MAX_CHARACTERS} are read")
-    line = _tidy(_answering(text, names, beside))
+    line = _without_equation(_tidy(_answering(text, names, beside)))
     if _NONE.search(line):
         if re.search(r"(?<![A-Za-z_])\d", line):
             raise ExpressionError("it says that there is none, and gives one")
@@ -168,6 +178,8 @@ def _read(text: str, names: Sequence[str], beside: str) -> list[Expression]:
         if len(item) > MAX_ITEM:
             raise ExpressionError(f"a root takes more than {MAX_ITEM} characters")
         again = _AGAIN.search(item)
+        if again and again[3] and _FORMULA.search(item[: again.start()]):
+            item, again = again[3], None
         if again and not (again[3] or _UNIT.search(again[0])):
             again = None
         item, scale = _without_unit(item[: again.start()] if again else item, scale)
@@ -180,6 +192,12 @@ def _read(text: str, names: Sequence[str], beside: str) -> list[Expression]:
     if not roots:
         raise ExpressionError("there is no root")
     return roots
+
+
+def _without_equation(line: str) -> str:
+    """A line without the equation that it solves, `1 + s*R1*C1 = 0, so`, where what follows gives the roots."""
+    found = _SOLVED.match(line)
+    return line if found is None or denied(found[0]) else line[found.end() :]
 
 
 def _without_unit(item: str, scale: Fraction) -> tuple[str, Fraction]:
@@ -269,7 +287,7 @@ def _tidy(text: str) -> str:
     text = _decimal_points(without_groups(text))
     # Mathematica's rules: {{s -> -1}, {s -> -2}} is {s -> -1, s -> -2}.
     text = re.sub(r"\{\s?(s\s?->[^{}]*)\}", r"\1", text)
-    text = _SQUARE_ROOT.sub(lambda found: f"({math.sqrt(float(found[1])):.12g})", text)
+    text = _SQUARE_ROOT.sub(lambda found: f"({math.sqrt(float(found[1] or found[2] or found[3])):.12g})", text)
     return _J_BEFORE_NUMBER.sub("j*", _IMAGINARY.sub("j", text))
 
 
