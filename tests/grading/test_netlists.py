@@ -74,6 +74,7 @@ def test_a_wrong_netlist_names_its_first_difference_and_keeps_partial_credit(pre
         "* V1 0 1\n* R1 1 2\n* C1 2 0",
         "V1 0 1 DC 5 V AC 1 V\nR1 1 2 2.2 k\u03a9\nC1 2 0 10 nF",
         "V1 0 IN sin(wt)\nR1 IN 2 tol=1%\nC1 2 0 V=6.3 Rser=0.1",
+        "V1 0 1 5\nR1 1 2 1k 5% 1/4W\nC1 2 0 1u 50V",
     ],
 )
 def test_values_remarks_waveforms_and_names_of_nodes_decide_nothing_however_they_are_written(predicted):
@@ -114,6 +115,11 @@ def test_a_wrong_circuit_stays_wrong_whatever_stands_behind_its_nodes(predicted,
             "VDD 3 0\nV1 1 0\nM1 2 1 0 nmos\nR1 3 2",
             "VDD 3 0 5; up, supply\nV1 1 0 SINE(0 1m 1k)\nM1 2 1 0 0 NMOS W=1u L=2u\nR1 3 2 4k7",
             "VDD 3 0 5\nV1 1 0\nM1 2 1 0 pmos W=1u\nR1 3 2 4k7",
+        ),
+        (
+            "V1 1 0\nV2 4 0\nQ1 3 1 2 npn\nR1 4 3\nR2 2 0",
+            "V1 1 0\nV2 4 0 12\nQ1 3 1 2 2N2222\nR1 4 3 1k\nR2 2 0 100\n.model 2N2222 NPN(Bf=100)",
+            "V1 1 0\nV2 4 0 12\nQ1 3 1 2 2N2907\nR1 4 3 1k\nR2 2 0 100\n.model 2N2907 PNP(Bf=100)",
         ),
         (
             "V1 1 0\nR1 1 2\nF1 2 0 V1 2\nR2 2 0",

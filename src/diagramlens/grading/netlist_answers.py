@@ -1,17 +1,19 @@
 """The netlist in an answer: names, nodes and kinds of parts; values, comments and what a source does in time decide nothing.
 
 An answer may spell as it likes what is not compared: nodes `/in` or `"in"`, values `2k2` or `10 µF`, `SINE(0 1 1k)`, `Rser=50`, remarks
-behind `;`, `#` or `//`. A line that has more nodes than its part, or too few, is a fault all the same.
+behind `;`, `#` or `//`; a transistor's type may stand in a line `.model`. A line that has more nodes than its part, or too few, is a fault
+all the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from diagramlens.domains.circuits.hint_words import behind_semicolons
 from diagramlens.domains.circuits.netlist import (
     CURRENT_CONTROLLED,
+    MODELS,
     NODE_COUNTS,
     SOURCES,
     Netlist,
@@ -22,6 +24,7 @@ from diagramlens.domains.circuits.netlist import (
     split_statement,
 )
 from diagramlens.domains.circuits.source_words import source_words
+from diagramlens.domains.circuits.spice_directives import models_of
 
 MAX_CHARACTERS = 20_000
 MAX_PARTS = 200
@@ -36,7 +39,7 @@ _REMARK = re.compile(r"[#(\[<]|//")
 # What may stand behind a value: its unit, or a frequency, a power, a phase or a tolerance, which no node is called.
 _UNIT = re.compile(
     r"(?:meg|[fpnuµμmkgt])?(?:ohms?|Ω|Ω|farads?|f|henr(?:y|ies|ys)|h|v(?:olts?|dc|ac|pp|rms)?|a(?:mp(?:ere)?s?)?|s(?:iemens)?|hz|deg|°|%|)[,.]?"
-    r"|[\d./]+(?:meg|[mukg])?(?:hz|w|deg|°|%)",
+    r"|[\d./]+(?:meg|[mukg])?(?:hz|w|v|deg|°|%)",
     re.IGNORECASE,
 )
 
@@ -49,7 +52,8 @@ def read_netlist_answer(text: str, known: Collection[str]) -> tuple[Netlist, str
     """
     if len(text) > MAX_CHARACTERS:
         return Netlist(()), f"the answer has {len(text)} characters; at most {MAX_CHARACTERS} are read"
-    lines = [_bare(line) for line in behind_semicolons(_lines_of_parts(text, known))[0]]
+    models = models_of(text.splitlines())
+    lines = [_bare(line, models) for line in behind_semicolons(_lines_of_parts(text, known))[0]]
     try:
         return parse_netlist("\n".join(lines), limit=MAX_PARTS), ""
     except NetlistError as error:
@@ -93,11 +97,15 @@ def _looks_like_part(line: str, known: Collection[str]) -> bool:
     return first in known or (_NAME.fullmatch(first) is not None and bool(rest))
 
 
-def _bare(line: str) -> str:
+def _bare(line: str, models: Mapping[str, str]) -> str:
     """A part's line without its value, its nodes in names that can be read; a line of more values than one is left as it is."""
     statement, semicolon, hints = line.partition(";")
-    head, tail = split_statement(statement.split())
-    kind = head[0][0].upper()
+    words = statement.split()
+    kind = words[0][0].upper()
+    if kind in MODELS:
+        first = 1 + NODE_COUNTS[kind]
+        words[first:] = [models.get(word.lower(), word) for word in words[first:]]
+    head, tail = split_statement(words)
     if kind not in NODE_COUNTS or not _is_one_value(kind, tail):
         return line
     # Of F and H the last word is a part's name, and the words `opamp` and `npn` are read as they are.

@@ -55,6 +55,16 @@ def read_directives(lines: Sequence[str]) -> tuple[list[str], Directives]:
     return kept, found
 
 
+def models_of(lines: Iterable[str]) -> dict[str, str]:
+    """The types of the models that `.model` lines define, by name; both in small letters, and the first of each name."""
+    found: dict[str, str] = {}
+    for line in lines:
+        model = _MODEL.match(line.strip())
+        if model is not None:
+            found.setdefault(model[1].lower(), model[2].lower())
+    return found
+
+
 def _block_length(word: str, number: int, following: Iterable[tuple[int, str]]) -> int:
     """How many lines a block has below its first, taken from those that follow; blocks of one kind stand within each other."""
     depth = 1
@@ -68,9 +78,8 @@ def _block_length(word: str, number: int, following: Iterable[tuple[int, str]]) 
 
 def _read_directive(word: str, line: str, number: int, found: Directives) -> None:
     if word == ".model":
-        model = _MODEL.match(line)
-        if model is not None:
-            found.models.setdefault(model[1].lower(), model[2].lower())
+        for name, kind in models_of([line]).items():
+            found.models.setdefault(name, kind)
     elif _NAMING.fullmatch(word):
         stepped = _STEPPED_NAME.match(line)
         for name in [stepped[1]] if stepped else _SET_NAME.findall(line) or line.split()[1:2]:
