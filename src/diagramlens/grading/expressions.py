@@ -32,6 +32,9 @@ _MORE_THAN_A_FORMULA = re.compile(r"[=$`\\\n]|Eq\(")
 _MARK_OR_NUMBER = re.compile(r"\A\s*(?!1\.)\d{1,2}\.[ \t]+[^\s\n=]*(?![^\n]*=)[^\n]*\Z")
 # SymPy's way to write an equation.
 _EQUATION = re.compile(r"\A(?:(?:sympy|sp)\.)?Eq\((.{1,4000}),([^,]{1,4000})\)\Z", re.DOTALL)
+_EVALUATED_AT = re.compile(
+    r"(?<=[A-Za-z)}])\s?\\?(?:(?:[bB]igg?[lr]?|right)\s?\|)\s?_\s?\{\s?s\s?(?:=|\\to|→)\s?(?:0|\\infty|∞)\s?\}(?=\s?&?\s?=)"
+)
 _ARGUMENT = re.compile(r"\(\s*(?:s|j\s*\*?\s*(?:\\omega|w|omega))\s*\)")
 
 
@@ -51,6 +54,7 @@ def parse_expression(
             rational, a limit passed, or a chain of equalities that contradicts itself.
     """
     first_fault: ExpressionError | None = None
+    text = _evaluated(text)
     if _MARK_OR_NUMBER.match(text):
         raise ExpressionError(
             "the number at its start may count lines or belong to the formula: write a * behind it, or leave it away"
@@ -158,9 +162,15 @@ def read_formula(text: str, names: Sequence[str], functions: Sequence[str] = ())
     return parse_tokens(tokenize(written_out(text), names, functions), text)
 
 
+def _evaluated(text: str) -> str:
+    """The text with `\\big|_{s=0}`, where a side of a chain is evaluated, as `|_{0}`: no `=` is in it, and that side is not compared."""
+    marked = _EVALUATED_AT.sub("|_{0}", text)
+    return text if marked == text else re.sub(r"\\left\s?\.", "", marked)
+
+
 def _check_label(text: str) -> None:
     """Raises ExpressionError unless the left side names the quantity asked for: `H(s)`, `V_out/V_in`, words before such a name."""
-    text = text[-500:]
+    text = text[-500:].replace("|_{0}", "")
     part = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
     text = re.sub(rf"\\frac\s*{part}\s*{part}", r"\1/\2", text).replace("\\omega", "w")
     text = re.sub(r"\s*([/(])\s*", r"\1", text.strip(" *:`")).replace("\\", "")

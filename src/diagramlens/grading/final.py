@@ -6,6 +6,7 @@ them (another formula, a netlist, a letter that was weighed and dropped) is no l
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from itertools import pairwise
@@ -32,7 +33,8 @@ _BLOCKS = (("$$", "$$"), ("\\[", "\\]"), ("```", "```"), ("\\begin{", "\\end{"))
 def final_answer(text: str, *, many_lines: bool = False) -> str:
     r"""The part of an answer that counts: what follows the last line `Answer:`, else the whole text.
 
-    What stands between `<answer>` and `</answer>` is the whole answer. Control tokens at its end (`</s>`, `<|im_end|>`) are no part of it.
+    What stands between `<answer>` and `</answer>`, or GLM's tokens for a box, is the whole answer; of a JSON object it is what the key
+    `answer` holds, or its only key. Control tokens at its end (`</s>`, `<|im_end|>`) are no part of it.
     What stands up to the last `</think>` was thought, not answered. Behind the marker counts the rest of its line, with the lines that
     continue it and the block of mathematics or code that it opens; with `many_lines` (a netlist), everything. A text of more than 20,000
     characters is returned as it is, for the graders to refuse.
@@ -42,7 +44,8 @@ def final_answer(text: str, *, many_lines: bool = False) -> str:
     """
     if len(text) > MAX_CHARACTERS:
         return text
-    text = without_control_tokens(text)
+    text = text.replace("<|begin_of_box|>", "<answer>").replace("<|end_of_box|>", "</answer>")
+    text = _of_object(without_control_tokens(text))
     text = text[text.rfind("</think>") + len("</think>") :] if "</think>" in text else text
     if "</answer>" in text:
         text = text[: text.rindex("</answer>")].rpartition("<answer>")[2]
@@ -59,6 +62,24 @@ def final_answer(text: str, *, many_lines: bool = False) -> str:
             break
         kept.append(following)
     return "\n".join(kept)
+
+
+def _of_object(text: str) -> str:
+    """What an answer that is a JSON object holds: under `answer`, or `value` with `unit`, or its only key; else the text as it is."""
+    bare = _FENCED.sub(r"\1", text.strip())
+    if not bare.startswith("{") or not bare.endswith("}") or '"' not in bare:
+        return text
+    try:
+        found = json.loads(bare)
+    except (ValueError, RecursionError):
+        return text
+    keys = {key.lower().replace(" ", "_"): value for key, value in found.items()}
+    if {"value", "unit"} <= keys.keys():
+        return f"{keys['value']} {keys['unit']}"
+    named = [keys[key] for key in ("final_answer", "answer") if key in keys] or (
+        list(keys.values()) if len(keys) == 1 else []
+    )
+    return str(named[0]) if named and isinstance(named[0], (str, int, float)) else text
 
 
 def single_blanks(text: str) -> str:
@@ -200,6 +221,7 @@ _CONTROL_TOKEN = re.compile(
     r"|\[/?(?:EOS|BOS|PAD|SEP|INST)\])\s*\Z",
     re.IGNORECASE,
 )
+_FENCED = re.compile(r"\A```[a-z]*\n(.*?)\n?```\Z", re.DOTALL)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _SIGN_BEFORE = re.compile(

@@ -83,12 +83,15 @@ _DOUBTS = re.compile(
 # What begins words that change the formula before them, or offer another.
 _TURNS = re.compile(
     r"[\s,;.(-]*(?:or|and|but|actually|rather|instead|no|not|perhaps|maybe|alternatively|unless|if|times|multiplied|divided|plus|minus"
-    r"|squared|inverted|negated|in magnitude|up to|to the|over|per"
+    r"|squared|inverted|negated|in (?:magnitude|dB|decibels?|percent)|up to|to the|over|per"
     r"|is (?:not|only|half|twice|the (?:inverse|reciprocal|negative|opposite|magnitude)))\b",
     re.IGNORECASE,
 )
 # A dash may be a minus: only before several words, or one that is long, and none that may be a name.
 _BEFORE_DENIED = re.compile(r",\s*(?:and )?(?=not\s)", re.IGNORECASE)
+_OTHERWISE = re.compile(r"\b(?:otherwise|else)\b", re.IGNORECASE)
+# Another formula, in brackets and denied: `(not R1/(R1+R2))`.
+_NOT_THIS = re.compile(r"\s\(not (?=[$`\\+(A-Z0-9-])(?:[^()]|\([^()]*\)){1,400}\)")
 _OTHER_DENIED = re.compile(r"[\s,;]*(?:and )?not\s(?!correct|right|true|valid)", re.IGNORECASE)
 _TRAILING_WORDS = re.compile(
     r"(?:[,;:]|\s-{1,3}|\s[–—])\s+(?=(?:i\.e\. )?[A-Za-z]{1,20}(?:[\s-][A-Za-z'’-]{1,20}(?=[\s.,:;-]|\Z))|[a-z]{4,20}[.\s]*\Z)"
@@ -120,7 +123,7 @@ def final_statements(text: str, names: Sequence[str], *, at_one_frequency: bool 
         raise ExpressionError(f"the answer has {len(text)} characters; at most {MAX_CHARACTERS} are read")
     if not text.strip():
         raise ExpressionError("the answer is empty")
-    text = unlisted(text, _term(names))
+    text = unlisted(_NOT_THIS.sub("", text), _term(names))
     box = box_of(text)
     if box is not None:
         before, content, behind = box
@@ -322,6 +325,8 @@ class _Lines:
         if _OTHER_DENIED.match(tail):
             return self.holds_formula(tail)
         if denied("", tail) or bounded("", tail) or _TURNS.match(tail):
+            return False
+        if _OTHERWISE.search(tail):
             return False
         return bool(_EXPLAINS.match(tail)) or not self.holds_formula(tail)
 

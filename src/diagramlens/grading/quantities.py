@@ -47,6 +47,9 @@ _MATHEMATICA = re.compile(r"Quantity\[\s*([^,\[\]]{1,40}),\s*\"?([A-Za-z]{1,40})
 # `5.5 V_{DC}`: what kind of volts.
 _SUBSCRIPT = re.compile(r"(?<=[VA])_\{?(?:DC|RMS|dc|rms)\}?(?![A-Za-z0-9])")
 _SIGN_WORD = re.compile(r"\b(?:minus|negative)\s+(?=[\d.]|\\[dt]?frac)", re.IGNORECASE)
+_FRACTIONS = {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}
+# Alone; behind digits (`5½`) it adds to them, which is refused.
+_FRACTION = re.compile(r"(?<![\d.])(?<!\d )[½¼¾⅓⅔](?!\d)")
 _TERM = re.compile(r"[-+({\\[\s$]*(?:\d|\.\d|\\[dt]?frac)")
 
 
@@ -93,6 +96,7 @@ def _tidy(text: str) -> str:
     text = with_symbols(text.replace("\\pm", "±").replace("+/-", "±"))
     text = text.replace("\\[", " ").replace("\\]", " ").replace("\\(", " ").replace("\\)", " ")
     text = _MATHEMATICA.sub(r"\1 \2", _SUBSCRIPT.sub("", text))
+    text = _FRACTION.sub(lambda found: _FRACTIONS[found[0]], text)
     text = plain_numbers(_SIGN_WORD.sub("-", plain(unnumbered(text))))
     return re.sub(r"[ \t]+", " ", with_angular(_MARKUP.sub("", text)))
 

@@ -25,7 +25,9 @@ MAX_NUMBERS = 40
 # Behind a number or its unit: what would make another number or unit of it.
 _GOES_ON = re.compile(
     r"[,'’]\d|\s?[-+*/×x^]\s?[\d(\\.{√]|\s?[*/^·]\s?\w|\.\d|\d|[½¼¾⅓⅔°∠]|\s?±"
-    r"|\s(?:less|more|lower|higher|smaller|greater|larger) than\b"
+    r"|\s?\+\s?[A-Za-z(\\]|\s?-\s?[ij]\s?\d|\s?-\s?[A-Z]_?\{?\w{1,4}\}?\s*(?:\Z|[=+*/)])"
+    r"|\s(?:less|more|lower|higher|smaller|greater|larger) than\b|\s(?:above|below|over|under) (?:the )?[-+]?\d"
+    r"|\sper\s(?!cent)|[- ](?:amperes?|seconds?|met(?:er|re)s?)\b"
 )
 _FOREIGN_UNIT = re.compile(
     r" ?(?!(?:as|at|by|in|is|of|on|or|to|so|if|for|and|the|not|was|via|per|DC|AC|dc|ac|rms|RMS)\b)[A-Za-z°]{1,3}\b(?!\s?=)"
@@ -55,6 +57,7 @@ _PLACE = re.compile(
 _WORDS_IN_BRACKETS = re.compile(r"\([^()\d]{0,80}\)")
 _JOINED = re.compile(r"=|\bor\b", re.IGNORECASE)
 _ASSERTED = re.compile(r"(?:\b(?:is|are|be|equals|of|about|approximately)|:)\s*\Z", re.IGNORECASE)
+_MAGNITUDE = re.compile(r"\|[^|=]{1,20}\|\s*=\s*\Z")
 _SUBTRACTS_FROM = re.compile(r"(?:\d|[A-Z]\w*|\w*_\w*|[)\]}])\s*\Z")
 
 
@@ -127,6 +130,8 @@ class _Reading:
             if self.reason:
                 return
         before = self.sentence[max(0, found.start() - MAX_LOOK) : found.start()]
+        if self.claim is not None and _MAGNITUDE.search(before):
+            return
         if denied(before, behind):
             self.denies = value
         elif bounded(before, behind):
