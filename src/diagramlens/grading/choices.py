@@ -79,7 +79,7 @@ def _chosen(text: str, letters: str, choices: Sequence[str]) -> set[str]:
         return {bare[1].upper()}
     if same:
         return same
-    leading = re.match(rf"(?:(?i:{_WORD})\s+)?[(\[]?([{letters}])[)\].:]+[\s*_`]*(?=\S)", text)
+    leading = re.match(rf"(?:(?i:{_WORD})\s+)?[(\[]?([{letters}])[*_`]*[)\].:]+[\s*_`]*(?=\S)", text)
     if leading:
         rest = text[leading.end() :]
         # The line that names the choice may be followed by reasons, which may name the other choices only to reject them.

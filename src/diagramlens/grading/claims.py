@@ -34,7 +34,7 @@ _DENIED_BEHIND = re.compile(
     r"(?:(?:(?:which|that|it|this)\s+)?"
     r"(?:is|are|was|were|be|would|will|can|could|must|should|does|seems?|looks?)\b\s*)+(?=(?:\w+\s+){0,2}?(?:not|never|cannot|wrong|incorrect|"
     r"false|untrue|impossible|too|excluded|ruled out|no)\b)|(?:isn|aren|wasn|won|can|couldn|wouldn|doesn|mustn|shouldn)['’]t\b|cannot\b|"
-    r"\?|-*\s*(?:wrong|incorrect|false|no)\b)",
+    r"\?|:?\s*(?:wrong|incorrect|false)\b|-*\s*(?:wrong|incorrect|false|no)\b)",
     re.IGNORECASE,
 )
 _COMPARISON = r"(?:[<>≤≥≪≫≲≳≶≷⩽⩾]=?|\\(?:lt|gt|leq?|geq?|leqslant|geqslant|ll|gg|lesssim|gtrsim)\b)"
@@ -106,7 +106,7 @@ _NO_QUANTITY = (
     r"|\s?(?:[fpnuµμmkMGT]|meg)?(?:[VAΩWFHS%]|Hz|s|rad|dB|ohms?|volts?|amps?|amperes?|watts?)\b)"
 )
 _WHICH = re.compile(
-    rf"(\b{_NUMBERED})(?:\s?[#(]?\d{{1,3}}\)?|(s)\s\d{{1,3}}(?:\s?(?:,|and|to|or|&|–)\s?\d{{1,3}})+){_NO_QUANTITY}",
+    rf"(\b{_NUMBERED})(?:\s?[#(]?\d{{1,3}}\)?|(s)(?:\s(?:are\s)?|\s?[:(]\s?)\d{{1,3}}(?:,?\s?(?:,|and|to|or|&|–)\s?\d{{1,3}})+\)?){_NO_QUANTITY}",
     re.IGNORECASE,
 )
 MAX_LOOK = 300

@@ -30,7 +30,7 @@ _WORD = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
 _EITHER = re.compile(rf"{_NUMBER.pattern}|{_WORD.pattern}", re.IGNORECASE)
 _TERM = re.compile(rf"[-+$*({{\s]*(?:{_NUMBER.pattern}|{_WORD.pattern})", re.IGNORECASE)
 # A number that is part of a sum, or has a fraction behind it in words.
-_GOES_ON = re.compile(r"\d ?[+*×·] ?\d|\band (?:a|one) (?:half|third|quarter)\b|[½¼¾]", re.IGNORECASE)
+_GOES_ON = re.compile(r"(?<![\w.])\d+ ?[+*×·] ?\w|\band (?:a|one) (?:half|third|quarter)\b|[½¼¾]", re.IGNORECASE)
 MAX_COUNTED = 32
 MAX_SENTENCES = 100
 _OR = re.compile(r"[^.;\d]{0,40}\bor\b[\s,]*(?:maybe|perhaps|possibly|even)?\s*|\s*(?:to|/)\s*", re.IGNORECASE)

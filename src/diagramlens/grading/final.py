@@ -79,7 +79,8 @@ def _of_object(text: str) -> str:
     named = [keys[key] for key in ("final_answer", "answer") if key in keys] or (
         list(keys.values()) if len(keys) == 1 else []
     )
-    return str(named[0]) if named and isinstance(named[0], (str, int, float)) else text
+    held = (named[0] if isinstance(named[0], list) else [named[0]]) if named else [{}]
+    return ", ".join(map(str, held)) if all(isinstance(one, (str, int, float)) for one in held) else text
 
 
 def single_blanks(text: str) -> str:

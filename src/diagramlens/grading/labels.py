@@ -13,8 +13,13 @@ from diagramlens.grading.verdict import Verdict
 
 _NON = re.compile(r"\b(?:non[\s-]*|no )\Z", re.IGNORECASE)
 _HALF = re.compile(
-    r"\b(?:almost|nearly|like|resembles|similar to|looks like|kind of|sort of)\s(?:an?\s)?\Z", re.IGNORECASE
+    r"\b(?:almost|nearly|like|resembles|similar to|looks like|kind of|sort of"
+    r"|hardly|fails? to be|(?:opposite|inverse|complement|reverse) of)\s(?:an?\s)?\Z",
+    re.IGNORECASE,
 )
+# `It would be a high-pass filter if R and C changed places.`
+_WOULD = re.compile(r"\bwould\b[^.;]{0,40}\Z", re.IGNORECASE)
+_IF = re.compile(r"[\s,]*if\b", re.IGNORECASE)
 # A last word that may be left out of a label, or stand elsewhere: "a low-pass RC filter". Not "network" or "amplifier": a "lead" and
 # "inverting" are said of other things too.
 _GENERIC = ("filter",)
@@ -48,6 +53,7 @@ def compare_label(gold: str, labels: Sequence[str], predicted: str) -> Verdict:
         if not (
             _NON.search(sentence)
             or _HALF.search(sentence)
+            or (_WOULD.search(sentence) and _IF.match(text, found.end()))
             or denied(sentence, text[found.end() : found.end() + MAX_LOOK])
         ):
             named.add(label_of[found.lastgroup or ""])

@@ -24,7 +24,7 @@ _NO_TERM = re.compile(r"(?!)")
 # What leaves open which names are meant: a denial, a choice, a bound.
 _DOUBTFUL = re.compile(
     r"\b(?:not|except|excluding|without|but no|neither|nor|unlike|cannot|never|or|either|maybe|perhaps|possibly"
-    r"|at (?:least|most)|among others|doubt\w*|false|wrong|incorrect|rather than|instead of"
+    r"|at (?:least|most)|among others|doubt\w*|false|wrong|incorrect|rather than|instead of|(?:all|everything|anything) but"
     r"|no(?! (?:others?|more)\b)|and (?:so on|so forth|others?|more)|etc)\b|[≤≥≠?…]",
     re.IGNORECASE,
 )

@@ -27,7 +27,7 @@ _GOES_ON = re.compile(
     r"[,'’]\d|\s?[-+*/×x^]\s?[\d(\\.{√]|\s?[*/^·]\s?\w|\.\d|\d|[½¼¾⅓⅔°∠]|\s?±"
     r"|\s?\+\s?[A-Za-z(\\]|\s?-\s?[ij]\s?\d|\s?-\s?[A-Z]_?\{?\w{1,4}\}?\s*(?:\Z|[=+*/)])"
     r"|\s(?:less|more|lower|higher|smaller|greater|larger) than\b|\s(?:above|below|over|under) (?:the )?[-+]?\d"
-    r"|\sper\s(?!cent)|[- ](?:amperes?|seconds?|met(?:er|re)s?)\b"
+    r"|\s?\^|\sper\s(?!cent)|[- ](?:amperes?|seconds?|met(?:er|re)s?)\b"
 )
 _FOREIGN_UNIT = re.compile(
     r" ?(?!(?:as|at|by|in|is|of|on|or|to|so|if|for|and|the|not|was|via|per|DC|AC|dc|ac|rms|RMS)\b)[A-Za-z°]{1,3}\b(?!\s?=)"

@@ -106,6 +106,11 @@ _REMARK = re.compile(
     r"\((?![^()]*\b(?:not|or|wrong|incorrect|no|maybe|perhaps)\b)(?=[^()]*[a-z]{4})[A-Za-z ,'-]{1,80}\)|\(\s*\)"
 )
 _ONE_OF_THEM = re.compile(r"\W*(?:(?:pole|zero)\s*\d|[spz]_?\{?\d\}?)\s*(?:=|:|≈)", re.I)
+# Where a line that speaks of poles goes on to zeros, or the other way round.
+_OTHER_ROOTS = re.compile(
+    r"(?:\.|;|,|,? and)\s+(?=(?:and\s+)?(?:(?:the|one|a|its|there (?:is|are))\s+){0,2}(?:no\s+)?(?:poles?|zeros?)\b)",
+    re.I,
+)
 _INDEX = re.compile(r"_\{?\d,\d")
 # A root said again: in brackets, behind an equals sign, or behind `or`.
 _AGAIN = re.compile(
@@ -234,6 +239,11 @@ def _answering(text: str, names: Sequence[str], beside: str) -> str:
     kept = [line for line in lines.split("\n") if not (explains(line) or _ASIDE.fullmatch(line))]
     if beside:
         asked = {"zero": "pole", "pole": "zero"}[beside]
+        kept = [part for line in kept for part in _OTHER_ROOTS.split(line)]
+        if kept and all(
+            re.match(rf"\W*(?:the )?{beside}s?\s*(?:is|are|at|:|=)", line, re.I) for line in kept if line.strip()
+        ):
+            raise ExpressionError(f"it gives {beside}s, not {asked}s")
         mine = [line for line in kept if asked in line.lower() or beside not in line.lower()]
         kept = mine if any(looking.search(line) for line in mine) else kept
     labelled = [line for line in kept if _ONE_OF_THEM.match(line)]
