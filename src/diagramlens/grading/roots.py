@@ -37,7 +37,7 @@ _NONE = re.compile(
     re.I,
 )
 _NUMBER_OR_NONE = re.compile(rf"(?<![A-Za-z])\d(?!\d*(?:st|nd|rd|th)\b)|[spz]_?\d|\borigin\b|{_NONE.pattern}", re.I)
-_OPENING = re.compile(r"[-+({\[\s]*(?:[szp]_?\d?\s?(?:->|=|:|∈|\\in))?[-+({\[\s]*\Z")
+_OPENING = re.compile(r"[-+({\[\s]{0,9}(?:[szp]_?\d?\s?(?:->|=|:|∈|\\in))?[-+({\[\s]{0,9}\Z")
 _LAST_DIGIT = re.compile(r"\A.*\d", re.DOTALL)
 # Words only, and numbers of steps or orders: `The system is of order 2.`
 _ASIDE = re.compile(r"(?=.*[a-z]{3})[^\d=]*\b(?:order|step|degree|eq(?:uation)?\.?)s?\s(?:of\s)?\d{1,2}[^\d=]*", re.I)
@@ -164,7 +164,10 @@ def _read(text: str, names: Sequence[str], beside: str) -> list[Expression]:
     """The roots that an answer gives, in its order, in rad/s."""
     if len(text) > MAX_CHARACTERS:
         raise ExpressionError(f"the answer has {len(text)} characters; at most {MAX_CHARACTERS} are read")
-    line = _without_equation(_tidy(_answering(text, names, beside)))
+    line = _answering(text, names, beside)
+    if len(line) > MAX_LINE:
+        raise ExpressionError(f"the roots take more than {MAX_LINE} characters")
+    line = _without_equation(_tidy(line))
     if _NONE.search(line):
         if re.search(r"(?<![A-Za-z_])\d", line):
             raise ExpressionError("it says that there is none, and gives one")
@@ -173,8 +176,6 @@ def _read(text: str, names: Sequence[str], beside: str) -> list[Expression]:
     before = _OPENING.sub("", line[: first.start()]) if first else line
     if denied(before, _LAST_DIGIT.sub("", line)) or bounded(before, _LAST_DIGIT.sub("", line)):
         raise ExpressionError("the answer denies or only bounds its roots")
-    if len(line) > MAX_LINE:
-        raise ExpressionError(f"the roots take more than {MAX_LINE} characters")
     line = _without_brackets(line)
     roots: list[Expression] = []
     # `-1, -2 krad/s`: a unit counts for the items before it that have none.
