@@ -19,10 +19,13 @@ REPEATED = (
     *(" ", "\n", "\t", "- ", "1. ", "a ", "A or ", "R1,", "R1 and ", "non-", "-1 ± ", "1.k1 ", "rad/", "𝟙", "..", "^"),
     *("node a ", "the answer is ", "s = ", "not low-pass ", "\\quad \\text{(", "W a b\n", "E1 a 0 opamp", "double "),
     *("\\text{{}", "\\text{a}", "\\{", "\\over ", "B - or ", "1 msec, 2 msec or "),
+    *("+", "Step 1: ", "node 1 ", "nodes 1, 2 and ", "R1 (not A", ". zeros ", "R1 (a)\n", "1 + s = 0 so ", "|_{s=0}"),
 )  # fmt: skip
 ONCE = {
     "a sum just too long": "R1+" * 6_667,
     "answer lines just too many": "Answer: 1\n" * 2_001,
+    "signs before an equation": "+" * 3_990 + "=0",
+    "an object within an object": '{"a": ' * 65 + "1" + "}" * 65,
     "a power of a power": "2**3**2",
     "powers of powers": "((R1^64)^64)^64",
     "an exponent just too large": "R1^65",
