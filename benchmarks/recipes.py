@@ -5,9 +5,9 @@
 
 The one that params.yaml selects is the default run, whose metrics are committed. Each of the others is `dvc exp run` in a copy of the tree,
 from train on, with the merged model alone evaluated, and stays as an experiment called recipe-NAME (`dvc exp show`). What was measured is
-in docs/recipes.json, the table in docs/recipes.md. Stopped half-way, it goes on with the recipes that are missing; where the file is of
-another state of code, parameters or model it measures all anew. The minutes are those of train, merge, quantize and evaluate on the machine
-at hand.
+in docs/recipes.json, each row with the commit of the tree that gave it, the table in docs/recipes.md. What is asked for and was measured of
+this very state of code, parameters and model is not measured again, so that it goes on where it was stopped. The minutes are those of train,
+merge, quantize and evaluate on the machine at hand.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ def main() -> None:
     if _output("git", "status", "--porcelain", "--untracked-files=no", "--", ".", *WORDS):
         parser.error("there are changes that are not committed: an experiment would run without what git does not know")
     commit = _output("git", "log", "-1", "--format=%H", "--", ".", *WORDS)
-    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    if found.get("commit") != commit:
-        found = {"commit": commit, "base": _accuracies(_metrics("metrics")["base"]), "recipes": {}}
+    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {"recipes": {}}
+    found["base"] = _accuracies(_metrics("metrics")["base"])
     for name in wanted:
-        if name not in found["recipes"]:
-            found["recipes"][name] = committed() if name == params.recipe else measured(name)
+        if found["recipes"].get(name, {}).get("commit") != commit:
+            row = committed() if name == params.recipe else measured(name)
+            found["recipes"][name] = row | {"commit": commit}
             RESULTS.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
             TABLE.write_text(page(found, recipes), encoding="utf-8")
     print(TABLE.read_text(encoding="utf-8"))
@@ -103,10 +103,17 @@ def page(found: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> str:
     """docs/recipes.md: the table and how it came about."""
     return (
         "# The recipes on the default run\n\n"
-        f"Measured by `benchmarks/recipes.py` on the tree of commit {found['commit'][:12]}: each recipe from train to evaluate.\n"
-        "The accuracies are those of the merged model on the test split; those of the base are the committed metrics'.\n\n"
-        + table(found, recipes)
+        "Measured by `benchmarks/recipes.py`, each recipe from train to evaluate. The accuracies are those of the merged model on the test\n"
+        "split; those of the base are the committed metrics'.\n\n" + table(found, recipes) + "\n" + _commits(found, recipes)
     )
+
+
+def _commits(found: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> str:
+    """Which trees the rows are of."""
+    rows: dict[str, list[str]] = {}
+    for name in (name for name in recipes if name in found["recipes"]):
+        rows.setdefault(found["recipes"][name]["commit"], []).append(f"`{name}`")
+    return "".join(f"- of the tree of commit {commit[:12]}: {', '.join(names)}\n" for commit, names in rows.items())
 
 
 def table(found: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> str:

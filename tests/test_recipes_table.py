@@ -28,16 +28,16 @@ def recipes() -> ModuleType:
 
 def test_the_table_has_the_base_and_each_recipe_in_the_order_of_the_parameters(recipes: ModuleType) -> None:
     def row(minutes: float | None, share: float, **trained: int) -> dict[str, Any]:
-        return {"minutes": minutes, "trained": trained, "merged": dict.fromkeys(recipes.ACCURACIES, share)}
+        merged = dict.fromkeys(recipes.ACCURACIES, share)
+        return {"commit": "0123456789abcdef", "minutes": minutes, "trained": trained, "merged": merged}
 
     found = {
-        "commit": "0123456789abcdef",
         "base": dict.fromkeys(recipes.ACCURACIES, 0.5),
         # Keys of JSON files are sorted, phases are not.
         "recipes": {
             "r3-two-stage": row(12.4, 0.75, language=640_000, vision=2_000_000),
             "r1-llm-only": row(None, 0.25, language=10_000),
-            "r4-joint": row(3.0, 0.25, joint=10_000),
+            "r4-joint": row(3.0, 0.25, joint=10_000) | {"commit": "fedcba9876543210"},
         },
     }
     known = load_params(ROOT / "params.yaml").recipes
@@ -49,7 +49,9 @@ def test_the_table_has_the_base_and_each_recipe_in_the_order_of_the_parameters(r
     assert three.startswith("| `r4-joint` | 0.01 M | 3 | 25.0 % |")
     assert {line.count("|") for line in lines} == {4 + len(recipes.ACCURACIES)}
     assert recipes.table(found, known) in recipes.page(found, known)
-    assert "0123456789ab:" in recipes.page(found, {})
+    page = recipes.page(found, known)
+    assert "- of the tree of commit 0123456789ab: `r1-llm-only`, `r3-two-stage`\n" in page
+    assert "- of the tree of commit fedcba987654: `r4-joint`\n" in page
 
 
 def test_the_accuracies_of_the_table_are_those_that_evaluate_writes(recipes: ModuleType) -> None:
