@@ -5,9 +5,9 @@
 
 The one that params.yaml selects is the default run, whose metrics are committed. Each of the others is `dvc exp run` in a copy of the tree,
 from train on, with the merged model alone evaluated, and stays as an experiment called recipe-NAME (`dvc exp show`). What was measured is
-in docs/recipes.json, each row with the commit of the tree that gave it, the table in docs/recipes.md. What is asked for and was measured of
-this very state of code, parameters and model is not measured again, so that it goes on where it was stopped. The minutes are those of train,
-merge, quantize and evaluate on the machine at hand.
+in docs/recipes.json, each row with the commit of the tree that gave it, the table in docs/recipes.md. What is asked for and was measured
+of this very state of code, parameters and model is not measured again, so that it goes on where it was stopped. The minutes are those of
+train, merge, quantize and evaluate on the machine at hand.
 """
 
 from __future__ import annotations
@@ -103,8 +103,11 @@ def page(found: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> str:
     """docs/recipes.md: the table and how it came about."""
     return (
         "# The recipes on the default run\n\n"
-        "Measured by `benchmarks/recipes.py`, each recipe from train to evaluate. The accuracies are those of the merged model on the test\n"
-        "split; those of the base are the committed metrics'.\n\n" + table(found, recipes) + "\n" + _commits(found, recipes)
+        "Measured by `benchmarks/recipes.py`, each recipe from train to evaluate. The accuracies are those of the merged model on the\n"
+        "test split; those of the base are the committed metrics'.\n\n"
+        + table(found, recipes)
+        + "\n"
+        + _commits(found, recipes)
     )
 
 
