@@ -99,7 +99,8 @@ _TRAILING_WORDS = re.compile(
 # Quantities that a formula in the circuit's names is never asked for: they say more about a circuit whose function was given.
 _OTHER_QUANTITY = re.compile(
     r"(?:\\?(?:omega|tau|zeta)|[ωτζ]|(?<![A-Za-z])(?:f_?\{?[c0]|Q|BW))(?:_\{?\w+\}?)?\s*(?:=|:=|≈|\\approx)"
-    r"|\b(?:cut-?off|corner|break|resonan\w+|time constant|bandwidth|quality factor|pole|zero)s?\b[^=]{0,60}(?:=|\b(?:is|are|at)\b)",
+    r"|\b(?:cut-?off|corner|break|resonan\w+|time constant|bandwidth|quality factor|pole|zero)s?\b"
+    r"(?:[^=]{0,60}(?:=|\b(?:is|are|at)\b)|(?: frequency)?:?\s+[-−(\\]*\w+[\s)}]*[*/({])",
     re.IGNORECASE,
 )
 _AT_ONE_FREQUENCY = re.compile(
@@ -328,7 +329,9 @@ class _Lines:
             return False
         if _OTHERWISE.search(tail):
             return False
-        return bool(_EXPLAINS.match(tail)) or not self.holds_formula(tail)
+        if any(self.holds_formula(offered) for offered in _OR.split(tail)[1:]):
+            return False
+        return bool(_EXPLAINS.match(tail) or _OTHER_QUANTITY.search(tail)) or not self.holds_formula(tail)
 
 
 def _label_of(statement: str) -> str:
