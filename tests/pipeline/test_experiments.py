@@ -91,23 +91,29 @@ def test_a_stage_refuses_the_code_of_another_tree(
     ]
 
 
-def test_imported_data_that_changes_makes_generate_stale(workspace: Workspace) -> None:
-    folder = workspace.folder / "data/imports/lm"
-    write_labelme(folder, 4)
+@pytest.fixture(scope="module")
+def importing(workspace: Workspace) -> Workspace:
+    """The workspace, now with a LabelMe folder under DVC as another source, committed."""
+    write_labelme(workspace.folder / "data/imports/lm", 4)
     workspace.dvc("add", "data/imports/lm")
     params = workspace.folder / "params.yaml"
     text = params.read_text(encoding="utf-8")
     drawn = "    drawn: {kind: draw, weight: 1.0}\n"
     params.write_text(text.replace(drawn, f"{drawn}    lm: {LABELME}\n"), encoding="utf-8")
     assert workspace.git("status", "--porcelain").split() == ["M", "params.yaml", "??", "data/imports/lm.dvc"]
-    assert ran(workspace.dvc("repro", "generate")) == ["generate"]
-    assert ran(workspace.dvc("repro", "generate")) == []
-    write_labelme(folder, 5)
-    workspace.dvc("add", "data/imports/lm")
-    assert ran(workspace.dvc("repro", "generate")) == ["generate"]
-    sources = json.loads((workspace.folder / "metrics/generate.json").read_text(encoding="utf-8"))["sources"]
-    assert sources["lm"]["used"] == 5
     workspace.commit("a LabelMe folder")
+    return workspace
+
+
+def test_imported_data_that_changes_makes_generate_stale(importing: Workspace) -> None:
+    assert ran(importing.dvc("repro", "generate")) == ["generate"]
+    assert ran(importing.dvc("repro", "generate")) == []
+    write_labelme(importing.folder / "data/imports/lm", 5)
+    importing.dvc("add", "data/imports/lm")
+    assert ran(importing.dvc("repro", "generate")) == ["generate"]
+    sources = json.loads((importing.folder / "metrics/generate.json").read_text(encoding="utf-8"))["sources"]
+    assert sources["lm"]["used"] == 5
+    importing.commit("a picture more")
 
 
 def test_a_folder_that_only_the_workspace_has_is_told_in_an_experiments_copy_of_the_tree(
@@ -124,13 +130,13 @@ def test_a_folder_that_only_the_workspace_has_is_told_in_an_experiments_copy_of_
 
 
 @pytest.mark.slow
-def test_a_queued_sweep_finds_the_imported_data(workspace: Workspace) -> None:
-    workspace.dvc("exp", "run", "--queue", "--name", "imported", "-S", "generate.count=6,8", "generate")
-    workspace.dvc("exp", "run", "--run-all")
+def test_a_queued_sweep_finds_the_imported_data(importing: Workspace) -> None:
+    importing.dvc("exp", "run", "--queue", "--name", "imported", "-S", "generate.count=6,8", "generate")
+    importing.dvc("exp", "run", "--run-all")
     for name, half in (("imported-1", 3), ("imported-2", 4)):
-        assert "data/diagrams holds" in workspace.dvc("queue", "logs", name)
-        workspace.dvc("exp", "branch", name, f"branch-{name}")
-        metrics = json.loads(workspace.git("show", f"branch-{name}:metrics/generate.json"))
+        assert "data/diagrams holds" in importing.dvc("queue", "logs", name)
+        importing.dvc("exp", "branch", name, f"branch-{name}")
+        metrics = json.loads(importing.git("show", f"branch-{name}:metrics/generate.json"))
         assert metrics["sources"]["lm"]["used"] == half
 
 
